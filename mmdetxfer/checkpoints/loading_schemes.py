@@ -1,0 +1,110 @@
+"""Puts the safe reader behind every address that mmengine's loader understands.
+
+mmengine's own loaders for local files, http, ``torchvision://``, ``open-mmlab://`` and
+``mmcls://`` all end in ``torch.load`` without an allow-list; here each scheme only
+finds the file, and :mod:`mmdetxfer.checkpoints.reading` reads it.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import torch
+from mmengine.dist import barrier
+from mmengine.runner.checkpoint import (
+    CheckpointLoader,
+    _process_mmcls_checkpoint,
+    get_deprecated_model_names,
+    get_external_models,
+    get_mmcls_models,
+    get_torchvision_models,
+)
+
+from mmdetxfer.checkpoints.reading import read_checkpoint
+from mmdetxfer.errors import CheckpointError
+
+
+def load_from_local(filename: str, map_location: Any = None) -> dict:
+    """Read a local file."""
+    return read_checkpoint(filename, map_location or 'cpu')
+
+
+def load_from_http(filename: str, map_location: Any = None) -> dict:
+    """Fetch a file once into torch's hub folder, then read it."""
+    return read_checkpoint(downloaded(filename), map_location or 'cpu')
+
+
+def load_from_torchvision(filename: str, map_location: Any = None) -> dict:
+    """Read a model of torchvision's list of addresses."""
+    address = _known(filename, get_torchvision_models())
+    return load_from_http(address, map_location)
+
+
+def load_from_openmmlab(filename: str, map_location: Any = None) -> dict:
+    """Read a model of mmengine's list of external models."""
+    name = filename.split('://', 1)[1]
+    name = get_deprecated_model_names().get(name, name)
+    address = _known(f'open-mmlab://{name}', get_external_models())
+    if not address.startswith(('http://', 'https://')):
+        home = Path(os.environ.get('MMENGINE_HOME', '~/.cache/mmengine')).expanduser()
+        return load_from_local(str(home / address), map_location)
+    return load_from_http(address, map_location)
+
+
+def load_from_mmcls(filename: str, map_location: Any = None) -> dict:
+    """Read a model of mmpretrain's former list, renamed as the host does."""
+    address = _known(filename, get_mmcls_models())
+    return _process_mmcls_checkpoint(load_from_http(address, map_location))
+
+
+def load_from_unsupported(filename: str, map_location: Any = None) -> dict:
+    """Refuse the schemes whose readers would run code."""
+    raise CheckpointError(
+        f'{filename}: object stores are not read directly; copy the file to a local '
+        'path and name that'
+    )
+
+
+def install_safe_loading() -> None:
+    """Replace mmengine's loaders of all schemes (may be called more than once)."""
+    register = CheckpointLoader.register_scheme
+    register('', load_from_local, force=True)
+    register(('http://', 'https://'), load_from_http, force=True)
+    register(('modelzoo://', 'torchvision://'), load_from_torchvision, force=True)
+    register(('open-mmlab://', 'openmmlab://'), load_from_openmmlab, force=True)
+    register('mmcls://', load_from_mmcls, force=True)
+    remote = ['pavi://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://']
+    register(remote, load_from_unsupported, force=True)
+
+
+def downloaded(address: str) -> Path:
+    """Fetch an address once a machine; a hash in the file's name is checked."""
+    folder = Path(torch.hub.get_dir()) / 'checkpoints'
+    target = folder / Path(urlparse(address).path).name
+    if not target.is_file() and int(os.environ.get('LOCAL_RANK', 0)) == 0:
+        folder.mkdir(parents=True, exist_ok=True)
+        named_hash = re.search(r'-([0-9a-f]{8,64})\.', target.name)
+        try:
+            torch.hub.download_url_to_file(
+                address, str(target), named_hash.group(1) if named_hash else None
+            )
+        except (OSError, RuntimeError) as error:
+            raise CheckpointError(
+                f'{address} could not be fetched ({error}); fetch it elsewhere and '
+                f'put it at {target}'
+            ) from None
+    barrier()
+    return target
+
+
+def _known(filename: str, addresses: dict) -> str:
+    scheme, name = filename.split('://', 1)
+    if name not in addresses:
+        near = sorted(known for known in addresses if known[:6] == name[:6])[:8]
+        raise CheckpointError(
+            f'{filename}: {scheme} knows no model {name!r}; names like it: '
+            f'{", ".join(near) or "none"}'
+        )
+    return addresses[name]

@@ -1,0 +1,109 @@
+"""Atomic writing of checkpoints, with a SHA-256 beside each file.
+
+A file appears under its name only when every byte is on the disk and its checksums have
+been read back. The order (old hash away, rename, new hash) means that a kill at any
+moment leaves either a file that agrees with its hash or one without a hash, whose zip
+checksums still tell whether it is whole.
+"""
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from mmdetxfer.errors import CheckpointError
+
+TEMPORARY_SUFFIX = '.being-written'
+
+
+def sha256_path(path: Path) -> Path:
+    """Where the hash of a file lies: beside it."""
+    return path.with_name(path.name + '.sha256')
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes in hexadecimal."""
+    with open(path, 'rb') as stream:
+        return hashlib.file_digest(stream, 'sha256').hexdigest()
+
+
+def recorded_sha256(path: Path) -> str | None:
+    """Return the hash that was written beside the file, or None."""
+    try:
+        words = sha256_path(path).read_text().split()
+    except FileNotFoundError:
+        return None
+    return words[0] if words and len(words[0]) == 64 else None
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> str:
+    """Let ``write`` fill a temporary file, check it, and put it in place.
+
+    Args:
+        path: The final file; its folder exists.
+        write: Called with the temporary path, in the same folder.
+
+    Returns:
+        The SHA-256 of the file.
+    """
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    try:
+        write(temporary)
+        _flush_to_disk(temporary)
+        _check_container(temporary)
+        digest = sha256_of_file(temporary)
+        sha256_path(path).unlink(missing_ok=True)
+        os.replace(temporary, path)
+        write_text_atomically(sha256_path(path), f'{digest}  {path.name}\n')
+        _flush_to_disk(path.parent)
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(
+            f'{path} could not be written ({str(error).splitlines()[0]}); checkpoints '
+            f'saved before it are untouched: free space in {path.parent} and resume'
+        ) from error
+    return digest
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Replace a small text file in one step."""
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    try:
+        temporary.write_text(text)
+        _flush_to_disk(temporary)
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def remove_unfinished(folder: Path) -> list[Path]:
+    """Delete what a killed run left half written; return what was deleted."""
+    leftovers = sorted(folder.glob(f'*{TEMPORARY_SUFFIX}'))
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    return leftovers
+
+
+def remove_checkpoint(path: Path) -> None:
+    """Delete a checkpoint and the hash beside it."""
+    path.unlink(missing_ok=True)
+    sha256_path(path).unlink(missing_ok=True)
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_container(path: Path) -> None:
+    """Read torch's zip container back and compare its checksums."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            bad = archive.testzip()
+        if bad is not None:
+            raise RuntimeError(f'part {bad!r} did not reach the disk unchanged')
