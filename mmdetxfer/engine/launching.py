@@ -1,0 +1,224 @@
+"""From command-line arguments and a config to a running Runner, for all three hosts.
+
+The order matters: the place to resume from is found first, since its seed must be known
+before the Runner is built; then the input convention of the weights is written into the
+config; then what cannot work is refused, before hours of training.
+"""
+
+import os
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.dist import init_dist
+from mmengine.runner.checkpoint import CheckpointLoader
+
+from mmdetxfer.checkpoints.loading_schemes import install_safe_loading
+from mmdetxfer.checkpoints.reading import trust_checkpoints
+from mmdetxfer.checkpoints.resumable import find_resumable, resumable_at
+from mmdetxfer.checkpoints.settle_convention import settle_convention
+from mmdetxfer.engine.cpu_ranks import join_cpu_ranks
+from mmdetxfer.engine.exact_config import unsupported_loop
+from mmdetxfer.engine.exact_runner import ExactRunner
+from mmdetxfer.engine.preflight import check_before_building
+from mmdetxfer.errors import UserError
+
+
+def train(args: Any) -> None:
+    """Train as ``tools/train.py`` was told.
+
+    Args:
+        args: The parsed arguments of ``tools/train.py``.
+    """
+    cfg = _loaded_config(args)
+    if args.amp:
+        _use_amp(cfg)
+    if args.auto_scale_lr:
+        _use_auto_scale_lr(cfg)
+    _say(settle_resume(cfg, args.resume))
+    loop = unsupported_loop(cfg)
+    if loop is not None:
+        _say(f"{loop} is not one of mmengine's loops: a resumed run will not be exact")
+    _build(cfg, 'train').train()
+
+
+def test(args: Any) -> None:
+    """Test as ``tools/test.py`` was told.
+
+    Args:
+        args: The parsed arguments of ``tools/test.py``.
+    """
+    from mmdetxfer.evaluation.prediction_writer import prediction_writer
+
+    cfg = _loaded_config(args)
+    cfg.load_from, cfg.resume = args.checkpoint, False
+    writer = None
+    if args.out:
+        writer = prediction_writer(args.out, cfg, args.checkpoint)
+    if args.show or args.show_dir:
+        _use_visualization(cfg, args)
+    _prepare(cfg, 'test')
+    if args.tta:
+        _use_tta(cfg)
+    runner = _runner(cfg)
+    if writer is not None:
+        runner.test_evaluator.metrics.append(writer)
+    runner.test()
+
+
+def settle_resume(cfg: Any, wanted: str | None) -> str:
+    """Decide what a training starts from and write it into the config.
+
+    Args:
+        cfg: The config with its ``work_dir``; ``resume``, ``load_from`` and the seed
+        are
+            written.
+        wanted: None, 'auto' or a path, as given to ``--resume``.
+
+    Returns:
+        One line that says what was decided.
+    """
+    wanted = wanted or ('auto' if cfg.get('resume') else None)
+    cfg.resume = False
+    start = f'load_from={cfg.load_from}' if cfg.get('load_from') else 'no load_from'
+    if wanted is None:
+        return f'new training, {start}'
+    if wanted == 'auto':
+        found = find_resumable(Path(cfg.work_dir))
+        if found is None:
+            return f'nothing to resume in {cfg.work_dir}: new training, {start}'
+    else:
+        found = resumable_at(Path(wanted))
+    cfg.resume, cfg.load_from = True, str(found.path)
+    lines = [f'passed over: {reason}' for reason in found.passed_over]
+    randomness = dict(cfg.get('randomness') or {})
+    stated = randomness.get('seed')
+    if found.seed is not None:
+        cfg.randomness = {**randomness, 'seed': found.seed}
+        if stated not in (None, found.seed):
+            lines.append(f"the checkpoint's seed {found.seed} replaces {stated}")
+    lines.append(
+        f'resuming {found.path}: epoch {found.epoch}, iteration {found.iteration}, '
+        f'seed {found.seed}, written by {found.num_ranks or "?"} ranks, now '
+        f'{os.environ.get("WORLD_SIZE", os.environ.get("SLURM_NTASKS", 1))}'
+    )
+    return '\n'.join(lines)
+
+
+def _loaded_config(args: Any) -> Config:
+    """Load the config and apply what the tools have in common."""
+    trust_checkpoints(args.trust_checkpoint)
+    if not Path(args.config).is_file():
+        raise UserError(
+            f'config not found: expected a file at {args.config}; check the path '
+            '(mim train mmdetxfer NAME looks it up by its name)'
+        )
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    if cfg.get('default_scope') == 'mmpretrain':
+        _use_mmpretrain_loaders(cfg)
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.work_dir:
+        cfg.work_dir = args.work_dir
+    elif not cfg.get('work_dir'):
+        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    return cfg
+
+
+def _build(cfg: Config, purpose: str) -> ExactRunner:
+    _prepare(cfg, purpose)
+    return _runner(cfg)
+
+
+def _prepare(cfg: Config, purpose: str) -> None:
+    """Check, join the ranks, and settle the input convention."""
+    check_before_building(cfg, purpose)
+    install_safe_loading()
+    if cfg.launcher != 'none':
+        dist_cfg = cfg.get('env_cfg', {}).get('dist_cfg', {})
+        if torch.cuda.is_available():
+            init_dist(cfg.launcher, **dist_cfg)
+        else:
+            join_cpu_ranks(cfg.launcher, dist_cfg)
+    _say(str(settle_convention(cfg, CheckpointLoader.load_checkpoint)))
+
+
+def _runner(cfg: Config) -> ExactRunner:
+    try:
+        return ExactRunner.from_cfg(cfg)
+    except FileNotFoundError as error:
+        raise UserError(
+            f'{error.filename or error}: expected a file or folder that the config '
+            'names, there is none; check data_root and ann_file'
+        ) from error
+
+
+def _say(text: str) -> None:
+    if os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0':
+        for line in text.splitlines():
+            print(f'mmdetxfer: {line}', flush=True)
+
+
+def _use_amp(cfg: Config) -> None:
+    wrapper = cfg.optim_wrapper
+    if wrapper.get('type', 'OptimWrapper') not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise UserError(
+            f'--amp: expected optim_wrapper.type OptimWrapper, it is {wrapper.type}'
+        )
+    wrapper.type = 'AmpOptimWrapper'
+    wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def _use_auto_scale_lr(cfg: Config) -> None:
+    if not (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
+        raise UserError(
+            '--auto-scale-lr: the config has no auto_scale_lr.base_batch_size; add '
+            'auto_scale_lr = dict(base_batch_size=<the batch its lr is meant for>)'
+        )
+    cfg.auto_scale_lr.enable = True
+
+
+def _use_mmpretrain_loaders(cfg: Config) -> None:
+    """Set what mmpretrain's own tools set: its data sets return stacked samples."""
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        loader = cfg.get(name)
+        if loader is not None:
+            loader.setdefault('pin_memory', torch.cuda.is_available())
+            loader.setdefault('persistent_workers', loader.get('num_workers', 0) > 0)
+            loader.setdefault('collate_fn', dict(type='default_collate'))
+
+
+def _use_visualization(cfg: Config, args: Any) -> None:
+    hook = (cfg.get('default_hooks') or {}).get('visualization')
+    if hook is None:
+        raise UserError(
+            '--show, --show-dir: the config has no default_hooks.visualization; '
+            "inherit the host's default_runtime.py"
+        )
+    key = 'enable' if cfg.get('default_scope') == 'mmpretrain' else 'draw'
+    hook[key] = True
+    hook['show'], hook['wait_time'] = args.show, args.wait_time
+    if args.show_dir:
+        folder = 'out_dir' if cfg.get('default_scope') == 'mmpretrain' else None
+        if folder:
+            hook[folder] = args.show_dir
+        elif cfg.get('default_scope') == 'mmseg':
+            cfg.visualizer['save_dir'] = args.show_dir
+        else:
+            hook['test_out_dir'] = args.show_dir
+
+
+def _use_tta(cfg: Config) -> None:
+    if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
+        raise UserError(
+            '--tta: the config has no tta_model and tta_pipeline; add them as in '
+            "mmdet's configs/_base_ or the host's documentation"
+        )
+    cfg.model = ConfigDict(**deepcopy(cfg.tta_model), module=cfg.model)
+    dataset = cfg.test_dataloader.dataset
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    dataset.pipeline = cfg.tta_pipeline

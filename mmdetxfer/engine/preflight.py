@@ -1,0 +1,106 @@
+"""What cannot work is refused here, before a model is built or data is read."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmdetxfer.engine.exact_config import plain_name
+from mmdetxfer.errors import UserError
+
+_LOADERS = {'train': ('train', 'val'), 'test': ('test',)}
+
+
+def check_before_building(cfg: Any, purpose: str) -> None:
+    """Raise ``UserError`` for a config that cannot run on this machine.
+
+    Args:
+        cfg: The config with all options applied.
+        purpose: 'train' or 'test': which data has to be there.
+    """
+    _check_work_dir(Path(cfg.work_dir))
+    for name in _LOADERS[purpose]:
+        loader = cfg.get(f'{name}_dataloader')
+        if loader is None and (purpose == 'test' or name == 'train'):
+            raise UserError(
+                f'{cfg.filename} has no {name}_dataloader: it cannot {purpose}'
+            )
+        for one in loader if isinstance(loader, list) else [loader or {}]:
+            _check_data(name, one.get('dataset', {}))
+    if not torch.cuda.is_available():
+        _check_cpu(cfg)
+
+
+def _check_work_dir(work_dir: Path) -> None:
+    probe = work_dir / f'.write-probe-{os.getpid()}'
+    try:
+        work_dir.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f'work_dir {work_dir} cannot be written ({error.strerror}); name another '
+            'with --work-dir'
+        ) from error
+
+
+def _check_data(name: str, dataset: Any) -> None:
+    """Name the first data root or annotation file that is not there."""
+    for entry in _datasets_in(dataset):
+        root = entry.get('data_root')
+        if entry.get('backend_args') or '://' in str(root or ''):
+            continue
+        if root and not Path(root).is_dir():
+            raise UserError(
+                f'{name} data: expected a folder at data_root {root}, there is none; '
+                f'put or link the data there, or set '
+                f'{name}_dataloader.dataset.data_root with --cfg-options'
+            )
+        file = entry.get('ann_file')
+        if isinstance(file, str) and file:
+            path = Path(root or '', file)
+            if not path.exists():
+                raise UserError(
+                    f'{name} data: expected the annotation file {path}, there is none; '
+                    'check data_root and ann_file'
+                )
+
+
+def _datasets_in(dataset: Any) -> Iterator[dict]:
+    """Yield a data set's config and those that it wraps."""
+    if isinstance(dataset, dict):
+        yield dataset
+        yield from _datasets_in(dataset.get('dataset'))
+        for inner in dataset.get('datasets') or []:
+            yield from _datasets_in(inner)
+
+
+def _check_cpu(cfg: Any) -> None:
+    wrapper = cfg.get('optim_wrapper') or {}
+    if plain_name(wrapper.get('type', 'OptimWrapper')) == 'AmpOptimWrapper':
+        raise UserError(
+            '--amp (AmpOptimWrapper) needs a GPU, this machine has none that torch can '
+            'use; leave it out'
+        )
+    if cfg.get('launcher', 'none') != 'none':
+        where = next(_sync_norms_in(cfg.get('model'), 'model'), None)
+        if cfg.get('sync_bn'):
+            where = 'sync_bn'
+        if where is not None:
+            raise UserError(
+                f'{where} asks for SyncBN, which does not run on CPU ranks; use BN or '
+                'GN there, or one process'
+            )
+
+
+def _sync_norms_in(node: Any, path: str) -> Iterator[str]:
+    if isinstance(node, dict):
+        if plain_name(node.get('type') or '') in ('SyncBN', 'MMSyncBN'):
+            yield path
+        for key, value in node.items():
+            yield from _sync_norms_in(value, f'{path}.{key}')
+    elif isinstance(node, (list, tuple)):
+        for index, value in enumerate(node):
+            yield from _sync_norms_in(value, f'{path}[{index}]')
