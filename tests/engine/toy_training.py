@@ -17,10 +17,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from mmdet.utils import register_all_modules
+from mmdet.utils import register_all_modules as register_detection
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, MODELS
+from mmpretrain.utils import register_all_modules as register_classification
+from mmseg.utils import register_all_modules as register_segmentation
 from torch import nn
 
 NUM_IMAGES = 22
@@ -28,7 +30,8 @@ BATCH = 2
 BATCHES_PER_EPOCH = 11
 
 
-register_all_modules(init_default_scope=False)
+for register in (register_detection, register_segmentation, register_classification):
+    register(init_default_scope=False)
 
 
 @MODELS.register_module(force=True)
