@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Sets up the environment if needed, then runs the checks and the tests.
+# Usage: bash tools/run_tests.sh [PYTEST ARGUMENTS], e.g. bash tools/run_tests.sh -k resume
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+bash tools/setup_env.sh
+python=.venv/bin/python
+
+echo '[tests] ruff check'
+"$python" -m ruff check .
+echo '[tests] ruff format --check'
+"$python" -m ruff format --check .
+echo '[tests] pytest'
+exec "$python" -m pytest --durations=15 "$@"
