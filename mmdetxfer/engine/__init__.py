@@ -1,12 +1,18 @@
 """Runner, loops, hooks: how a training runs, is killed, and goes on."""
 
+from mmdetxfer.engine.class_check_hook import ClassCheckHook
 from mmdetxfer.engine.exact_loops import ExactEpochTrainLoop, ExactIterTrainLoop
 from mmdetxfer.engine.exact_runner import ExactRunner
+from mmdetxfer.engine.nonfinite_loss_hook import NonfiniteLossHook
 from mmdetxfer.engine.safe_checkpoint_hook import SafeCheckpointHook
+from mmdetxfer.engine.unreadable_images_hook import UnreadableImagesHook
 
 __all__ = [
+    'ClassCheckHook',
     'ExactEpochTrainLoop',
     'ExactIterTrainLoop',
     'ExactRunner',
+    'NonfiniteLossHook',
     'SafeCheckpointHook',
+    'UnreadableImagesHook',
 ]

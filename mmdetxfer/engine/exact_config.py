@@ -8,6 +8,8 @@ _LOOPS = {
     'IterBasedTrainLoop': 'mmdetxfer.ExactIterTrainLoop',
 }
 
+_GUARDS = ('ClassCheckHook', 'NonfiniteLossHook', 'UnreadableImagesHook')
+
 
 def use_exact_parts(cfg: Any) -> Any:
     """Return a copy of an mmengine config whose training can be resumed exactly.
@@ -30,6 +32,9 @@ def use_exact_parts(cfg: Any) -> Any:
     for hook in hooks:
         if isinstance(hook, dict) and plain_name(hook['type']) == 'CheckpointHook':
             hook['type'] = 'mmdetxfer.SafeCheckpointHook'
+    present = {plain_name(hook['type']) for hook in hooks if isinstance(hook, dict)}
+    missing = [dict(type=f'mmdetxfer.{x}') for x in _GUARDS if x not in present]
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *missing]
     return cfg
 
 

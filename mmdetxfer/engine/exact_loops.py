@@ -32,7 +32,12 @@ class _ExactProgress:
         """Return this process's part of what a checkpoint says about the loop."""
         in_validation = self._state_before_validation is not None
         state = self._state_before_validation if in_validation else random_state()
-        return {'random_state': state, 'is_validated': in_validation}
+        unreadable = [tuple(one) for one in self.dataloader.unreadable]
+        return {
+            'random_state': state,
+            'is_validated': in_validation,
+            'unreadable': unreadable,
+        }
 
     def resume_from(self, random_state_then: dict | None, is_validated: bool) -> None:
         """Take up a checkpoint's progress; ``_epoch`` and ``_iter`` are set already."""

@@ -15,15 +15,16 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import get_rank, get_world_size, master_only
 from mmengine.runner import Runner
-from mmengine.utils import apply_to
 
 from mmdetxfer.checkpoints.loading_schemes import install_safe_loading
 from mmdetxfer.checkpoints.plain_data import to_plain
 from mmdetxfer.checkpoints.resumable import PROGRESS_KEY
 from mmdetxfer.checkpoints.writing import write_atomically
+from mmdetxfer.datasets import GuardedDataset
 from mmdetxfer.engine.cpu_ranks import CPU_WRAPPER, join_cpu_ranks
 from mmdetxfer.engine.exact_config import use_exact_parts
 from mmdetxfer.engine.fitting import check_fit
+from mmdetxfer.engine.unreadable_images import Unreadable
 from mmdetxfer.registry import RUNNERS
 
 
@@ -52,6 +53,14 @@ class ExactRunner(Runner):
         if self.distributed and not torch.cuda.is_available():
             join_cpu_ranks(self.launcher, env_cfg.get('dist_cfg', {}))
         super().setup_env(env_cfg)
+
+    @staticmethod
+    def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
+        """Build a loader whose data set names an image that cannot be read."""
+        if isinstance(dataloader, dict):
+            dataset = {'type': GuardedDataset, 'dataset': dataloader['dataset']}
+            dataloader = {**dataloader, 'dataset': dataset}
+        return Runner.build_dataloader(dataloader, *args, **kwargs)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: Any) -> Any:
         """Wrap for CPU ranks without device ids."""
@@ -121,6 +130,8 @@ class ExactRunner(Runner):
         if hasattr(loop, 'resume_from'):
             is_validated = mine.get('is_validated', False)
             loop.resume_from(mine.get('random_state'), is_validated)
+            unreadable = mine.get('unreadable', [])
+            loop.dataloader.unreadable.extend(Unreadable(*one) for one in unreadable)
         gradients = progress.get('gradients') or {}
         model = getattr(self.model, 'module', self.model)
         for name, parameter in model.named_parameters():
@@ -211,7 +222,7 @@ class ExactRunner(Runner):
                 'batches_per_epoch': len(self.train_loop.dataloader),
                 'gradients': self._waiting_gradients(),
             }
-        plain = apply_to(to_plain(checkpoint), torch.is_tensor, torch.Tensor.cpu)
+        plain = to_plain(checkpoint)
         checkpoint.clear()
         checkpoint.update(plain)
         self.rank_progress = None

@@ -3,10 +3,15 @@
 The hosts load with ``strict=False`` and go on whatever was missing. A resumed or tested
 model must be filled completely; a training that starts from a checkpoint must find its
 backbone there, since a transfer from nothing trains from scratch in silence.
+
+What fits is asked of the modules themselves, since some rename or resize what older
+files hold. As in mmengine, the counters of batch norm may be missing.
 """
 
 import re
 from typing import Any
+
+import torch
 
 from mmdetxfer.errors import CheckpointError
 
@@ -17,52 +22,77 @@ def check_fit(model: Any, checkpoint: dict, filename: str, is_whole: bool) -> st
     """Raise if the checkpoint does not fit; else return one line on what was filled.
 
     Args:
-        model: The unwrapped model.
-        checkpoint: What was loaded into it.
+        model: The unwrapped model, with the checkpoint loaded into it.
+        checkpoint: What was loaded: a dict with 'state_dict', or a bare state dict.
         filename: For the message.
         is_whole: Whether every tensor of the model has to come from the file.
     """
-    found = checkpoint.get('state_dict', checkpoint)
-    found = {re.sub(r'^module\.', '', key): value for key, value in found.items()}
-    wanted = model.state_dict()
-    filled = {
-        key: tensor
-        for key, tensor in wanted.items()
-        if key in found and tuple(found[key].shape) == tuple(tensor.shape)
+    state = checkpoint.get('state_dict', checkpoint)
+    metadata = getattr(state, '_metadata', None) or {}
+    state = {re.sub(r'^module\.', '', key): value for key, value in state.items()}
+    wanted = {k: v for k, v in model.state_dict().items() if torch.is_tensor(v)}
+    unfilled = {
+        key: _reason(state.get(key), wanted[key])
+        for key in _unfilled_keys(model, state, metadata)
+        if key in wanted and not key.endswith('num_batches_tracked')
     }
+    filled = {key: value for key, value in wanted.items() if key not in unfilled}
     part = 'backbone.' if hasattr(model, 'backbone') and not is_whole else ''
-    share = _elements(filled, part) / max(_elements(wanted, part), 1)
+    num_wanted = _elements(wanted, part)
+    share = _elements(filled, part) / num_wanted if num_wanted else 1.0
     line = (
         f'{filename} filled {len(filled)} of {len(wanted)} tensors '
         f'({100 * share:.1f} % of the elements of the {part.strip(".") or "model"})'
     )
-    if is_whole and len(filled) < len(wanted):
+    if is_whole and unfilled:
         raise CheckpointError(
-            f'{line}; expected all: {_examples(wanted, filled, found)}; is it a '
-            'checkpoint of another architecture? name the config it was trained with'
+            f'{line}; expected all: {_examples(unfilled)}; is it a checkpoint of '
+            'another architecture? name the config it was trained with'
         )
     if share < MIN_BACKBONE_SHARE:
         raise CheckpointError(
             f'{line}; expected at least {100 * MIN_BACKBONE_SHARE:.0f} %: '
-            f'{_examples(wanted, filled, found)}; is it a checkpoint of another '
-            "architecture, or a bare backbone (then use init_cfg=dict(type='Pretrained'"
-            ', checkpoint=..., prefix=...) of the backbone)?'
+            f'{_examples(unfilled)}; is it a checkpoint of another architecture, or a '
+            "bare backbone (then use init_cfg=dict(type='Pretrained', checkpoint=..., "
+            'prefix=...) of the backbone)?'
         )
     return line
+
+
+def _unfilled_keys(model: Any, state: dict, metadata: dict) -> list[str]:
+    """Return the keys of the model that the state does not fill.
+
+    The modules load once more, each its own part, as ``load_state_dict`` lets them.
+    """
+    missing: list[str] = []
+    problems: list[str] = []
+
+    def load(module: Any, part: dict, prefix: str) -> None:
+        version = metadata.get(prefix[:-1], {})
+        module._load_from_state_dict(part, prefix, version, True, missing, [], problems)
+        for name, child in module._modules.items():
+            if child is not None:
+                inner = f'{prefix}{name}.'
+                own = {k: v for k, v in part.items() if k.startswith(inner)}
+                load(child, own, inner)
+
+    load(model, dict(state), '')
+    # torch names the key somewhere in its sentence.
+    return missing + [w for text in problems for w in re.findall(r'[\w.]*\w', text)]
+
+
+def _reason(found: Any, wanted: torch.Tensor) -> str:
+    if not torch.is_tensor(found):
+        return 'is missing'
+    return f'has the shape {tuple(found.shape)}, in the model {tuple(wanted.shape)}'
 
 
 def _elements(tensors: dict, prefix: str) -> int:
     return sum(t.numel() for key, t in tensors.items() if key.startswith(prefix))
 
 
-def _examples(wanted: dict, filled: dict, found: dict) -> str:
+def _examples(unfilled: dict[str, str]) -> str:
     """Name the first three tensors that are wrong, and how."""
-    wrong = []
-    for key in (key for key in wanted if key not in filled):
-        if key in found:
-            shapes = f'{tuple(found[key].shape)}, the model {tuple(wanted[key].shape)}'
-            wrong.append(f'{key} has the shape {shapes}')
-        else:
-            wrong.append(f'{key} is missing')
+    wrong = [f'{key} {why}' for key, why in unfilled.items()]
     more = f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''
     return ', '.join(wrong[:3]) + more

@@ -6,6 +6,8 @@ config; then what cannot work is refused, before hours of training.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,9 @@ def train(args: Any) -> None:
     loop = unsupported_loop(cfg)
     if loop is not None:
         _say(f"{loop} is not one of mmengine's loops: a resumed run will not be exact")
-    _build(cfg, 'train').train()
+    _prepare(cfg, 'train')
+    with _missing_files_named():
+        ExactRunner.from_cfg(cfg).train()
 
 
 def test(args: Any) -> None:
@@ -62,10 +66,11 @@ def test(args: Any) -> None:
     _prepare(cfg, 'test')
     if args.tta:
         _use_tta(cfg)
-    runner = _runner(cfg)
-    if writer is not None:
-        runner.test_evaluator.metrics.append(writer)
-    runner.test()
+    with _missing_files_named():
+        runner = ExactRunner.from_cfg(cfg)
+        if writer is not None:
+            runner.test_evaluator.metrics.append(writer)
+        runner.test()
 
 
 def settle_resume(cfg: Any, wanted: str | None) -> str:
@@ -128,11 +133,6 @@ def _loaded_config(args: Any) -> Config:
     return cfg
 
 
-def _build(cfg: Config, purpose: str) -> ExactRunner:
-    _prepare(cfg, purpose)
-    return _runner(cfg)
-
-
 def _prepare(cfg: Config, purpose: str) -> None:
     """Check, join the ranks, and settle the input convention."""
     check_before_building(cfg, purpose)
@@ -146,13 +146,15 @@ def _prepare(cfg: Config, purpose: str) -> None:
     _say(str(settle_convention(cfg, CheckpointLoader.load_checkpoint)))
 
 
-def _runner(cfg: Config) -> ExactRunner:
+@contextmanager
+def _missing_files_named() -> Iterator[None]:
+    """Turn a file that the config names and that is not there into one line."""
     try:
-        return ExactRunner.from_cfg(cfg)
+        yield
     except FileNotFoundError as error:
         raise UserError(
             f'{error.filename or error}: expected a file or folder that the config '
-            'names, there is none; check data_root and ann_file'
+            'names, there is none; check data_root, ann_file and load_from'
         ) from error
 
 

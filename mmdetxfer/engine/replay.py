@@ -18,7 +18,14 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from mmdetxfer.datasets import guarded
 from mmdetxfer.engine.random_state import kept_random_state
+from mmdetxfer.engine.unreadable_images import (
+    ReportingCollate,
+    Unreadable,
+    bare_batches,
+    take_sample,
+)
 from mmdetxfer.errors import UserError
 
 
@@ -63,7 +70,7 @@ class SeededDataset(Dataset):
             return self._inner[index]
         with kept_random_state():
             seed_sample(self._seed, index.epoch, index.position, self._rank)
-            return self._inner[int(index)]
+            return take_sample(self._inner, int(index))
 
     def __len__(self) -> int:
         """Return the length of the wrapped data set."""
@@ -177,10 +184,10 @@ class ReplayLoader(DataLoader):
     ) -> None:
         """Take over the settings of ``loader``, which is not used any more."""
         super().__init__(
-            dataset=SeededDataset(loader.dataset, seed, rank),
+            dataset=SeededDataset(guarded(loader.dataset), seed, rank),
             batch_sampler=ReplayBatchSampler(loader.batch_sampler, is_endless),
             num_workers=loader.num_workers,
-            collate_fn=loader.collate_fn,
+            collate_fn=ReportingCollate(loader.collate_fn),
             pin_memory=loader.pin_memory,
             timeout=loader.timeout,
             worker_init_fn=loader.worker_init_fn,
@@ -190,6 +197,12 @@ class ReplayLoader(DataLoader):
             persistent_workers=loader.persistent_workers,
             pin_memory_device=loader.pin_memory_device,
         )
+        # What could not be read, of the batches that were handed out.
+        self.unreadable: list[Unreadable] = []
+
+    def __iter__(self) -> Iterator:
+        """Iterate over the batches; note what could not be read."""
+        return bare_batches(super().__iter__(), self.unreadable)
 
     def batches(self, epoch: int, first_batch: int = 0) -> Iterator:
         """Iterate from a batch on; workers that persist are used again."""

@@ -6,6 +6,8 @@ from mmengine.hooks import CheckpointHook
 
 from mmdetxfer.engine.exact_config import plain_name, unsupported_loop, use_exact_parts
 
+GUARDS = ('NonfiniteLossHook', 'UnreadableImagesHook')
+
 
 @pytest.mark.parametrize(
     ('train_cfg', 'wanted'),
@@ -40,9 +42,17 @@ def test_every_checkpoint_hook_is_replaced_and_a_missing_one_added():
     exact = use_exact_parts(Config(hooks))
     safe = 'mmdetxfer.SafeCheckpointHook'
     assert exact.default_hooks.checkpoint == dict(type=safe, interval=5)
-    assert [hook.type for hook in exact.custom_hooks] == [safe, 'EMAHook']
+    assert [hook.type for hook in exact.custom_hooks[:2]] == [safe, 'EMAHook']
     added = use_exact_parts(Config(dict())).default_hooks.checkpoint
     assert added == dict(type=safe, interval=1)
+
+
+def test_the_guards_are_added_to_every_training_once():
+    mine = dict(type='mmdetxfer.ClassCheckHook', seconds=9.0)
+    exact = use_exact_parts(Config(dict(custom_hooks=[mine])))
+    others = [dict(type=f'mmdetxfer.{name}') for name in GUARDS]
+    assert exact.custom_hooks == [mine, *others]
+    assert use_exact_parts(exact).custom_hooks == exact.custom_hooks
 
 
 def test_names_lose_their_scope():

@@ -1,0 +1,6 @@
+"""Makes the toy images importable for the tests beside it, and for spawned workers."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / 'engine'))

@@ -1,0 +1,320 @@
+"""Unreadable images and bad losses in whole trainings: replaced, listed, or stopped."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from toy_images import (
+    Killed,
+    logged,
+    make_images,
+    toy_config,
+    trace,
+    train,
+    weight_of,
+)
+
+from mmdetxfer.datasets import UnreadableImageError
+from mmdetxfer.engine import ExactRunner
+from mmdetxfer.engine.random_state import set_random_state
+from mmdetxfer.errors import UserError
+
+GOOD = ' '.join(f'good{k}' for k in range(17))
+BAD = 'bad0 bad1 missing'
+TRUNCATED = 'truncated: JPEG without its end marker'
+
+
+@pytest.fixture(scope='module')
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('images')
+    many = ' '.join(f'bad{k}' for k in range(30))
+    return make_images(folder, f'{GOOD} {many} nan0')
+
+
+def seen_images(work_dir: Path) -> list[str]:
+    return [name for row in trace(work_dir) for name in row['images']]
+
+
+@pytest.fixture(scope='module')
+def whole(images, tmp_path_factory):
+    """Two epochs with three files that cannot be read, nobody killed."""
+    folder = tmp_path_factory.mktemp('whole') / 'run'
+    train(toy_config(folder, images, f'{GOOD} {BAD}', max_epochs=2))
+    return folder
+
+
+def test_unreadable_images_are_replaced_and_nothing_else_changes(
+    images, whole, tmp_path
+):
+    """At each other place stands what stands there with the three files repaired."""
+    repaired = make_images(tmp_path / 'repaired', GOOD)
+    for name in BAD.split():
+        (repaired / f'{name}.jpg').write_bytes((images / 'good3.jpg').read_bytes())
+    train(toy_config(tmp_path / 'run', repaired, f'{GOOD} {BAD}', max_epochs=2))
+    with_bad, without = seen_images(whole), seen_images(tmp_path / 'run')
+    assert len(with_bad) == len(without) == 40
+    assert not set(with_bad) & set(BAD.split())
+    changed = [b for a, b in zip(with_bad, without, strict=True) if a != b]
+    assert sorted(changed) == sorted(BAD.split() * 2)
+
+
+def test_they_are_listed_at_the_end_of_each_epoch(images, whole):
+    """A replacement may itself be unreadable, so that there are 3 or more an epoch."""
+    lines = logged(whole, 'unreadable images were replaced')
+    assert [line.split(':')[0] for line in lines] == ['epoch 1', 'epoch 2']
+    for line in lines:
+        assert int(line.split()[2]) in range(3, 7)
+        for name in ('bad0', 'bad1'):
+            assert f'{images}/{name}.jpg ({TRUNCATED})' in line
+        assert f'{images}/missing.jpg (No such file or directory)' in line
+
+
+@pytest.mark.parametrize(('start_method', 'count'), [('fork', 2), ('spawn', 1)])
+def test_persistent_workers_see_and_report_the_same(
+    images, whole, tmp_path, start_method, count
+):
+    cfg = toy_config(tmp_path / 'run', images, f'{GOOD} {BAD}', max_epochs=2)
+    cfg.train_dataloader.update(
+        num_workers=count,
+        persistent_workers=True,
+        multiprocessing_context=start_method,
+    )
+    train(cfg)
+    assert trace(tmp_path / 'run') == trace(whole)
+    word = 'unreadable images were replaced'
+    assert logged(tmp_path / 'run', word) == logged(whole, word)
+
+
+def test_a_resumed_training_replaces_and_counts_as_if_nobody_had_killed_it(
+    images, whole, tmp_path
+):
+    """Killed at iteration 17 of 20, saved every 3: what was seen before counts once."""
+    for resume, kill in ((None, True), ('auto', False)):
+        cfg = toy_config(tmp_path / 'run', images, f'{GOOD} {BAD}', max_epochs=2)
+        cfg.default_hooks.checkpoint.update(by_epoch=False, interval=3)
+        if kill:
+            cfg.custom_hooks.append(dict(type='KilledAt', iteration=17))
+            pytest.raises(Killed, train, cfg, resume)
+        else:
+            train(cfg, resume)
+    assert trace(tmp_path / 'run') == trace(whole)
+    word = 'unreadable images were replaced'
+    assert logged(tmp_path / 'run', word) == logged(whole, word)
+
+
+def test_an_iteration_loop_lists_them_when_the_samples_of_an_epoch_are_done(
+    images, tmp_path
+):
+    """20 samples are 10 iterations of 2; the rest is listed at the end."""
+    cfg = toy_config(tmp_path / 'run', images, f'{GOOD} {BAD}', max_iters=23)
+    cfg.train_dataloader.sampler = dict(type='InfiniteSampler', shuffle=True)
+    train(cfg)
+    lines = logged(tmp_path / 'run', 'unreadable images were replaced')
+    starts = [line.split(':')[0] for line in lines]
+    assert starts[:2] == ['up to iteration 10', 'up to iteration 20']
+    assert set(starts[2:]) <= {'up to the end'}
+
+
+def test_more_than_20_unreadable_images_stop_the_training(images, tmp_path):
+    """21 of 38: the run ends before its epoch does, and names 20 files."""
+    names = f'{GOOD} ' + ' '.join(f'bad{k}' for k in range(21))
+    cfg = toy_config(tmp_path / 'run', images, names)
+    with pytest.raises(UserError) as error:
+        train(cfg)
+    said = str(error.value)
+    assert (
+        'samples of this epoch had unreadable images, more than 20 (20, or 1 %' in said
+    )
+    assert f'{images}/bad' in said and '\n' not in said
+    assert len(trace(tmp_path / 'run')) < 19
+
+
+def test_with_no_image_at_all_the_first_sample_stops_the_training(tmp_path):
+    cfg = toy_config(tmp_path / 'run', tmp_path / 'nowhere', GOOD)
+    with pytest.raises(UnreadableImageError, match='check data_root and data_prefix'):
+        train(cfg)
+
+
+def test_a_defect_behind_the_loader_stops_with_its_own_error(images, tmp_path):
+    cfg = toy_config(tmp_path / 'run', images, GOOD)
+    cfg.train_dataloader.dataset.pipeline[1].fails_at = 'good3'
+    with pytest.raises(OSError, match='a defect behind the loader, at .*good3.jpg'):
+        train(cfg)
+
+
+@pytest.mark.parametrize('num_workers', [0, 1])
+def test_evaluation_stops_and_names_the_file(images, tmp_path, num_workers):
+    cfg = toy_config(tmp_path / 'run', images, GOOD)
+    cfg.val_dataloader = {**cfg.train_dataloader, 'num_workers': num_workers}
+    cfg.val_dataloader['sampler'] = dict(type='DefaultSampler', shuffle=False)
+    cfg.val_dataloader['dataset'] = {
+        **cfg.train_dataloader.dataset,
+        'ann_file': 'good1 bad1',
+        'test_mode': True,
+    }
+    cfg.val_cfg, cfg.val_evaluator = dict(), dict(type='NoMetric')
+    with pytest.raises(UnreadableImageError) as error:
+        train(cfg)
+    assert str(error.value).startswith(
+        f'{images}/bad1.jpg cannot be read ({TRUNCATED})'
+    )
+
+
+# A loss that is no number. Without shuffling nan0 is in the 9th batch.
+
+
+def nan_config(work_dir: Path, images: Path, **settings):
+    cfg = toy_config(work_dir, images, f'{GOOD} nan0', **settings)
+    cfg.train_dataloader.sampler.shuffle = False
+    return cfg
+
+
+@pytest.mark.parametrize('length', [dict(max_epochs=2), dict(max_iters=18)])
+def test_a_loss_that_is_no_number_stops_and_is_written_down(images, tmp_path, length):
+    with pytest.raises(UserError) as error:
+        train(nan_config(tmp_path, images, **length))
+    file = tmp_path / 'nonfinite_loss_iter_9_rank_0.json'
+    said = 'the loss is nan at iteration 9: its images, loss parts and random state are'
+    assert str(error.value).startswith(f'{said} in {file}; ')
+    report = json.loads(file.read_text())
+    parts = report.pop('loss_parts')
+    assert parts['loss_a'] == 'nan'
+    assert len(parts['loss_b']) == 2 and all(one > 0 for one in parts['loss_b'])
+    paths = [f'{images}/{name}.jpg' for name in ('good16', 'nan0')]
+    assert report == dict(
+        iteration=9,
+        epoch=1,
+        rank=0,
+        seed=5,
+        position=16,
+        loss='nan',
+        learning_rates={'lr': [0.01]},
+        images=[dict(img_id=Path(path).stem, img_path=path) for path in paths],
+        random_state_before='nonfinite_loss_iter_9_rank_0.pt',
+    )
+
+
+def test_the_weights_are_those_of_the_iteration_before(images, tmp_path):
+    runner = ExactRunner.from_cfg(nan_config(tmp_path, images))
+    pytest.raises(UserError, runner.train)
+    rows = trace(tmp_path)
+    assert len(rows) == 8 and len({row['weight'] for row in rows}) == 8
+    assert weight_of(runner) == rows[-1]['weight']
+
+
+def test_the_random_state_before_the_iteration_lies_beside_it(images, tmp_path):
+    """The toy draws one number in an iteration, then comes what this process draws."""
+    pytest.raises(UserError, train, nan_config(tmp_path, images))
+    drawn_next = torch.rand(3)
+    file = tmp_path / 'nonfinite_loss_iter_9_rank_0.pt'
+    set_random_state(torch.load(file, weights_only=True))
+    torch.rand(1)
+    assert torch.equal(torch.rand(3), drawn_next)
+
+
+def test_a_model_that_parses_no_losses_is_stopped_too(images, tmp_path):
+    cfg = nan_config(tmp_path, images)
+    cfg.model.parses = False
+    with pytest.raises(UserError, match='the loss is nan at iteration 9'):
+        train(cfg)
+    report = json.loads((tmp_path / 'nonfinite_loss_iter_9_rank_0.json').read_text())
+    assert [one['img_id'] for one in report['images']] == ['good16', 'nan0']
+
+
+def test_a_report_that_cannot_be_written_is_logged_and_the_training_stops(
+    images, tmp_path
+):
+    """A folder stands where the random state should go."""
+    (tmp_path / 'nonfinite_loss_iter_9_rank_0.pt').mkdir()
+    with pytest.raises(UserError, match='the loss is nan at iteration 9'):
+        train(nan_config(tmp_path, images))
+    assert len(logged(tmp_path, 'could not be written')) == 1
+
+
+def test_the_model_is_left_as_it_was(images, tmp_path):
+    runner = train(toy_config(tmp_path, images, GOOD))
+    assert 'parse_losses' not in vars(runner.model)
+
+
+# Several ranks: what one has, all know.
+
+
+def test_two_ranks_count_together_and_stop_together(images, tmp_path):
+    """Three trainings in the same two processes; each rank has every second image.
+
+    count: 12 unreadable images of each rank are 24, more than 20; summed every second
+    iteration. list: bad0 is of rank 0, bad1 of rank 1, both in the log of rank 0.
+    nan: the 20 images end with nan0, which is in the last of 5 batches of rank 1.
+    """
+    bad = [f'bad{k}' for k in range(24)]
+    good = GOOD.split()
+    cases = {
+        'count': [*bad, *good, 'good0'],
+        'list': ['bad0', 'bad1', *good, 'good0'],
+        'nan': [*good, 'good0', 'good1', 'nan0'],
+    }
+    files = []
+    for name, order in cases.items():
+        cfg = toy_config(tmp_path / name, images, ' '.join(order))
+        cfg.train_dataloader.sampler.shuffle = False
+        cfg.launcher = 'pytorch'
+        cfg.custom_hooks.append(dict(type='mmdetxfer.UnreadableImagesHook', interval=2))
+        files.append(tmp_path / f'{name}.py')
+        cfg.dump(files[-1])
+    said = [lines_of(process) for process in started_ranks(2, files)]
+    for lines in said:
+        assert list(lines) == ['count', 'nan']
+        assert 'had unreadable images, more than 20' in lines['count']
+    assert said[0]['count'] == said[1]['count']
+    report = tmp_path / 'nan' / 'nonfinite_loss_iter_5_rank_1.json'
+    assert 'a non-finite loss at iteration 5 of rank 1: its images' in said[0]['nan']
+    assert 'the loss is nan at iteration 5: its images' in said[1]['nan']
+    assert all(f'are in {report}; ' in lines['nan'] for lines in said)
+    assert json.loads(report.read_text())['images'][-1]['img_id'] == 'nan0'
+    assert len(list((tmp_path / 'nan').glob('*.json'))) == 1
+    iterations = [len(trace(tmp_path / 'count', rank)) for rank in (0, 1)]
+    # Summed before the trace of that iteration is written.
+    assert iterations[0] == iterations[1] and iterations[0] % 2 == 1
+    (line,) = logged(tmp_path / 'list', 'were replaced')
+    assert line.startswith('epoch 1: ') and 'bad0.jpg' in line and 'bad1.jpg' in line
+
+
+def started_ranks(count: int, files: list[Path]) -> list[subprocess.Popen]:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    folder = Path(__file__).parent
+    common = dict(
+        WORLD_SIZE=count,
+        MASTER_ADDR='127.0.0.1',
+        MASTER_PORT=port,
+        OMP_NUM_THREADS=1,
+        CUDA_VISIBLE_DEVICES='',
+        PYTHONPATH=folder.parents[1],
+    )
+    command = [sys.executable, str(folder / 'toy_images.py'), *map(str, files)]
+    ranks = [{**common, 'RANK': rank, 'LOCAL_RANK': rank} for rank in range(count)]
+    return [
+        subprocess.Popen(
+            command,
+            env={**os.environ, **{key: str(value) for key, value in rank.items()}},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in ranks
+    ]
+
+
+def lines_of(process: subprocess.Popen) -> dict[str, str]:
+    """Return the errors that a rank printed, by training."""
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output[-3000:]
+    starts = ('count: ', 'list: ', 'nan: ')
+    lines = [line for line in output.splitlines() if line.startswith(starts)]
+    return dict(line.split(': ', 1) for line in lines)
