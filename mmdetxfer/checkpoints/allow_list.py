@@ -2,14 +2,15 @@
 
 ``torch.load(weights_only=True)`` imports and calls nothing but torch's own rebuild
 functions and what is listed here. None of the listed names reaches the real thing: each
-is answered by a stand-in of this module that takes plain data and does nothing with it.
-So ``builtins.getattr``, which the pickle of every ``HistoryBuffer`` calls, is a function
-that knows four names; a ``HistoryBuffer`` of the file cannot write into the class's table
-of statistics (the real ``__setstate__`` does); and numpy never sees an array state that
-somebody else made up (a made-up dtype lets it follow made-up pointers).
+is answered by a stand-in of this module that takes plain data and does nothing with
+it. So ``builtins.getattr``, which the pickle of every ``HistoryBuffer`` calls, is a
+function that knows four names; a ``HistoryBuffer`` of the file cannot write into the
+class's table of statistics (the real ``__setstate__`` does); and numpy never sees an
+array state that somebody else made up (with a made-up dtype it follows made-up
+pointers).
 
 :func:`resolved` turns the stand-ins into values afterwards and refuses whatever is not
-plain data. ``deque`` comes back as a list, ``defaultdict`` and ``ConfigDict`` as a dict.
+plain data. ``deque`` comes back as a list, ``defaultdict`` and ``ConfigDict`` as dicts.
 """
 
 import math
@@ -38,16 +39,17 @@ class RefusedContent(pickle.UnpicklingError):
 class BufferStandIn:
     """Answers for ``HistoryBuffer``: keeps the columns, ignores the statistics."""
 
+    state: Any = None
+
     def __setstate__(self, state: Any) -> None:
         """Take the state that the pickle of a ``HistoryBuffer`` holds."""
-        if not isinstance(state, dict):
-            raise RefusedContent(f'a HistoryBuffer has the state {state!r:.80}')
-        self.state = state
+        self.state = state if isinstance(state, dict) else None
 
     def value(self) -> Any:
         """Return the ``HistoryBuffer``."""
         parts = ('_log_history', '_count_history', 'max_length')
-        log, count, max_length = (self.state.get(part) for part in parts)
+        state = self.state or {}
+        log, count, max_length = (state.get(part) for part in parts)
         is_whole = isinstance(log, ArrayStandIn) and isinstance(count, ArrayStandIn)
         if not is_whole or type(max_length) is not int:
             raise RefusedContent('a HistoryBuffer has no arrays of values and counts')
@@ -105,7 +107,7 @@ def _items(dtype: Any, content: Any) -> np.ndarray:
     if not isinstance(dtype, DtypeStandIn):
         raise RefusedContent(f'a numpy array has the dtype {dtype!r:.80}')
     real = dtype.dtype()
-    if real == object:
+    if real.hasobject:
         items = np.empty(len(content), dtype=object)
         items[:] = [resolved(item) for item in content]
         return items
@@ -133,7 +135,7 @@ def _begun_array(kind: Any, *shape_and_code: Any) -> ArrayStandIn:
 def _scalar(dtype: Any, content: Any) -> np.generic:
     """Answer for numpy's ``scalar``."""
     items = _items(dtype, content)
-    if items.dtype == object or len(items) != 1:
+    if items.dtype.hasobject or len(items) != 1:
         raise RefusedContent('a numpy scalar does not hold one number or string')
     return items[0]
 
@@ -145,7 +147,12 @@ def _as_list(items: Any = (), max_length: int | None = None) -> list:
 
 def _as_dict(*content_or_factory: Any) -> dict:
     """Answer for ``defaultdict`` (called with its factory) and ``ConfigDict``."""
-    return {k: v for part in content_or_factory if type(part) is dict for k, v in part.items()}
+    return {
+        k: v
+        for part in content_or_factory
+        if type(part) is dict
+        for k, v in part.items()
+    }
 
 
 def _empty_bytes() -> bytes:

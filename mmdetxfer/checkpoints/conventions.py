@@ -6,7 +6,7 @@ pixels divided by 255. The hosts' loaders give BGR pixels in 0..255, and their
 preprocessors normalise in that range.
 """
 
-import ast
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -17,6 +17,8 @@ from mmdetxfer.errors import UserError
 @dataclass(frozen=True)
 class InputConvention:
     """Channel order, mean and std (in the value range), and the size expected.
+
+    The size is information: ``agrees_with`` compares what the network is fed a pixel.
 
     Args:
         channel_order: Order of the channels that reach the network.
@@ -35,23 +37,20 @@ class InputConvention:
     def __post_init__(self) -> None:
         """Refuse what is not a convention, naming the part that is wrong."""
         if self.channel_order not in ('rgb', 'bgr'):
-            raise UserError(
-                "input_convention: channel_order should be 'rgb' or 'bgr', it is "
-                f'{self.channel_order!r}'
-            )
+            raise _wrong_part('channel_order', "'rgb' or 'bgr'", self.channel_order)
         for part in ('mean', 'std'):
             values = getattr(self, part)
-            if len(values) != 3:
-                raise UserError(
-                    f'input_convention: {part} should have 3 values, it is {values!r}'
-                )
+            if not _are_three_numbers(values):
+                raise _wrong_part(part, '3 numbers', values)
             object.__setattr__(self, part, tuple(float(v) for v in values))
-        if self.value_range not in (1, 255):
-            raise UserError(
-                'input_convention: value_range should be 1 or 255, it is '
-                f'{self.value_range!r}'
-            )
+        if min(self.std) <= 0:
+            raise _wrong_part('std', '3 numbers above 0', self.std)
+        if not _is_number(self.value_range) or self.value_range not in (1, 255):
+            raise _wrong_part('value_range', '1 or 255', self.value_range)
         object.__setattr__(self, 'value_range', float(self.value_range))
+        if self.size_px is not None:
+            if type(self.size_px) is not int or self.size_px <= 0:
+                raise _wrong_part('size_px', 'None or pixels', self.size_px)
 
     def to_dict(self) -> dict:
         """Return plain data, as it is stored in checkpoints and sidecars."""
@@ -89,6 +88,22 @@ class InputConvention:
         )
 
 
+def _are_three_numbers(values: Any) -> bool:
+    is_list = isinstance(values, (list, tuple)) and len(values) == 3
+    return is_list and all(_is_number(value) for value in values)
+
+
+def _is_number(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
+
+
+def _wrong_part(part: str, expected: str, came: Any) -> UserError:
+    return UserError(
+        f'input_convention: {part} should be {expected}, it is {came!r:.200}'
+    )
+
+
 _IMAGENET_MEAN = (123.675, 116.28, 103.53)
 _IMAGENET_STD = (58.395, 57.12, 57.375)
 _UNIT = (1.0, 1.0, 1.0)
@@ -96,29 +111,13 @@ _UNIT = (1.0, 1.0, 1.0)
 NAMED_CONVENTIONS: dict[str, InputConvention] = {
     'torchvision': InputConvention('rgb', _IMAGENET_MEAN, _IMAGENET_STD),
     'caffe': InputConvention('bgr', (102.9801, 115.9465, 122.7717), _UNIT),
+    'vgg_caffe': InputConvention('rgb', _IMAGENET_MEAN, _UNIT),
     'detectron2': InputConvention('bgr', _IMAGENET_MEAN[::-1], _UNIT),
     'pycls': InputConvention('bgr', _IMAGENET_MEAN[::-1], _IMAGENET_STD[::-1]),
+    'darknet': InputConvention('rgb', (0.0,) * 3, _UNIT, value_range=1),
     'sniper_mxnet': InputConvention('rgb', (123.68, 116.779, 103.939), _UNIT),
     'timm_half': InputConvention('rgb', (0.5,) * 3, (0.5,) * 3, value_range=1),
 }
-
-# Addresses whose convention is known from the host configs that start from them; any
-# other must be stated by the user.
-_KNOWN_ADDRESSES = (
-    ('torchvision://', 'torchvision'),
-    ('modelzoo://', 'torchvision'),
-    ('mmcls://', 'torchvision'),
-    ('open-mmlab://res2net', 'torchvision'),
-    ('open-mmlab://resnext', 'torchvision'),
-    ('open-mmlab://msra/hrnet', 'torchvision'),
-    ('open-mmlab://jhu/', 'torchvision'),
-    ('open-mmlab://regnetx', 'pycls'),
-    ('open-mmlab://detectron2/resnext', 'pycls'),
-    ('open-mmlab://detectron2/resnet', 'detectron2'),
-    ('open-mmlab://detectron/resnet50_caffe', 'caffe'),
-    ('open-mmlab://detectron/resnet101_caffe', 'caffe'),
-    ('open-mmlab://detectron/resnet', 'detectron2'),
-)
 
 
 def parse_convention(stated: Any) -> InputConvention:
@@ -138,78 +137,31 @@ def parse_convention(stated: Any) -> InputConvention:
             return InputConvention(**stated)
     raise UserError(
         f'input_convention: expected one of {sorted(NAMED_CONVENTIONS)} or a dict with '
-        f'channel_order, mean, std and optionally value_range, size_px; it is '
-        f'{stated!r}'
+        'channel_order, mean, std and optionally value_range, size_px; it is '
+        f'{stated!r:.200}'
     )
-
-
-def convention_of_address(address: str) -> InputConvention | None:
-    """Return the convention of a published address, None if it is not known."""
-    for prefix, name in _KNOWN_ADDRESSES:
-        if address.startswith(prefix):
-            return NAMED_CONVENTIONS[name]
-    return None
 
 
 def convention_of_preprocessor(preprocessor: Mapping) -> InputConvention | None:
     """Read the convention that a host's ``data_preprocessor`` config gives its model.
 
     mmdet and mmseg say ``bgr_to_rgb``, mmpretrain says ``to_rgb``; the loaders give
-    BGR. Without mean or std there is no normalisation: mean 0, std 1.
+    BGR. Without mean and std there is no normalisation: mean 0, std 1. None if it is
+    another kind of input (one channel, seven bands) or cannot be read.
     """
+    preprocessor = innermost_preprocessor(preprocessor)
     mean, std = preprocessor.get('mean'), preprocessor.get('std')
-    mean = [0.0] * 3 if mean is None else list(mean)
-    std = [1.0] * 3 if std is None else list(std)
-    if len(mean) != 3 or len(std) != 3:
+    mean = [0.0] * 3 if mean is None else mean
+    std = [1.0] * 3 if std is None else std
+    if not (_are_three_numbers(mean) and _are_three_numbers(std)) or min(std) <= 0:
         return None
-    is_rgb = bool(preprocessor.get('bgr_to_rgb') or preprocessor.get('to_rgb'))
-    return InputConvention('rgb' if is_rgb else 'bgr', tuple(mean), tuple(std))
+    # The host swaps the channels for either word.
+    swaps = (preprocessor.get(key) for key in ('bgr_to_rgb', 'rgb_to_bgr', 'to_rgb'))
+    return InputConvention('rgb' if any(swaps) else 'bgr', tuple(mean), tuple(std))
 
 
-def convention_in_config_text(text: str) -> InputConvention | None:
-    """Read the convention out of a config's text without executing it.
-
-    The hosts store the config's text in every checkpoint. Only literals and ``dict``
-    calls are understood; anything else gives None.
-    """
-    try:
-        body = ast.parse(text).body
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
-        return None
-    found = {}
-    for node in body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            if node.targets[0].id in ('model', 'data_preprocessor'):
-                found[node.targets[0].id] = node.value
-    preprocessor = _keyword(found.get('model'), 'data_preprocessor')
-    preprocessor = preprocessor or found.get('data_preprocessor')
-    plain = _literal(preprocessor) if preprocessor is not None else None
-    if not isinstance(plain, dict):
-        return None
-    try:
-        return convention_of_preprocessor(plain)
-    except (UserError, TypeError, ValueError):
-        return None
-
-
-def _keyword(node: ast.expr | None, name: str) -> ast.expr | None:
-    """Return the value of a key in a ``dict(...)`` call or a ``{...}`` display."""
-    if isinstance(node, ast.Call) and getattr(node.func, 'id', None) == 'dict':
-        return next((kw.value for kw in node.keywords if kw.arg == name), None)
-    if isinstance(node, ast.Dict):
-        for key, value in zip(node.keys, node.values, strict=True):
-            if isinstance(key, ast.Constant) and key.value == name:
-                return value
-    return None
-
-
-def _literal(node: ast.expr) -> Any:
-    """Evaluate literals and ``dict`` calls of literals; anything else is None."""
-    if isinstance(node, ast.Call):
-        if getattr(node.func, 'id', None) != 'dict' or node.args:
-            return None
-        return {kw.arg: _literal(kw.value) for kw in node.keywords if kw.arg}
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-        return None
+def innermost_preprocessor(preprocessor: Any) -> Any:
+    """Return the preprocessor inside mmdet's multi-branch ones, else the same."""
+    while isinstance(preprocessor.get('data_preprocessor'), Mapping):
+        preprocessor = preprocessor['data_preprocessor']
+    return preprocessor

@@ -5,16 +5,15 @@ mmengine's own loaders for local files, http, ``torchvision://``, ``open-mmlab:/
 finds the file, and :mod:`mmdetxfer.checkpoints.reading` reads it.
 """
 
+import difflib
 import os
-import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
-import torch
 from mmengine.dist import barrier
 from mmengine.runner.checkpoint import (
     CheckpointLoader,
+    _get_mmengine_home,
     _process_mmcls_checkpoint,
     get_deprecated_model_names,
     get_external_models,
@@ -22,6 +21,7 @@ from mmengine.runner.checkpoint import (
     get_torchvision_models,
 )
 
+from mmdetxfer.checkpoints.fetching import fetched
 from mmdetxfer.checkpoints.reading import read_checkpoint
 from mmdetxfer.errors import CheckpointError
 
@@ -33,7 +33,7 @@ def load_from_local(filename: str, map_location: Any = None) -> dict:
 
 def load_from_http(filename: str, map_location: Any = None) -> dict:
     """Fetch a file once into torch's hub folder, then read it."""
-    return read_checkpoint(downloaded(filename), map_location or 'cpu')
+    return read_checkpoint(fetched_by_one_rank(filename), map_location or 'cpu')
 
 
 def load_from_torchvision(filename: str, map_location: Any = None) -> dict:
@@ -44,12 +44,11 @@ def load_from_torchvision(filename: str, map_location: Any = None) -> dict:
 
 def load_from_openmmlab(filename: str, map_location: Any = None) -> dict:
     """Read a model of mmengine's list of external models."""
-    name = filename.split('://', 1)[1]
+    scheme, name = filename.split('://', 1)
     name = get_deprecated_model_names().get(name, name)
-    address = _known(f'open-mmlab://{name}', get_external_models())
+    address = _known(f'{scheme}://{name}', get_external_models())
     if not address.startswith(('http://', 'https://')):
-        home = Path(os.environ.get('MMENGINE_HOME', '~/.cache/mmengine')).expanduser()
-        return load_from_local(str(home / address), map_location)
+        return load_from_local(str(Path(_get_mmengine_home()) / address), map_location)
     return load_from_http(address, map_location)
 
 
@@ -79,32 +78,28 @@ def install_safe_loading() -> None:
     register(remote, load_from_unsupported, force=True)
 
 
-def downloaded(address: str) -> Path:
-    """Fetch an address once a machine; a hash in the file's name is checked."""
-    folder = Path(torch.hub.get_dir()) / 'checkpoints'
-    target = folder / Path(urlparse(address).path).name
-    if not target.is_file() and int(os.environ.get('LOCAL_RANK', 0)) == 0:
-        folder.mkdir(parents=True, exist_ok=True)
-        named_hash = re.search(r'-([0-9a-f]{8,64})\.', target.name)
-        try:
-            torch.hub.download_url_to_file(
-                address, str(target), named_hash.group(1) if named_hash else None
-            )
-        except (OSError, RuntimeError) as error:
-            raise CheckpointError(
-                f'{address} could not be fetched ({error}); fetch it elsewhere and '
-                f'put it at {target}'
-            ) from None
-    barrier()
-    return target
+def fetched_by_one_rank(address: str) -> Path:
+    """Let the first rank of each machine fetch a file while the others wait.
+
+    Ranks that wait take what is there afterwards; where the first one failed they find
+    nothing and fail in the same way, instead of waiting for ever.
+    """
+    if int(os.environ.get('LOCAL_RANK', 0)) != 0:
+        barrier()
+        return fetched(address)
+    try:
+        return fetched(address)
+    finally:
+        barrier()
 
 
 def _known(filename: str, addresses: dict) -> str:
     scheme, name = filename.split('://', 1)
-    if name not in addresses:
-        near = sorted(known for known in addresses if known[:6] == name[:6])[:8]
+    if addresses.get(name) is None:
+        near = difflib.get_close_matches(name, addresses, n=8, cutoff=0.5)
+        what = 'no weights of' if name in addresses else 'no model'
         raise CheckpointError(
-            f'{filename}: {scheme} knows no model {name!r}; names like it: '
+            f'{filename}: {scheme} knows {what} {name!r}; names like it: '
             f'{", ".join(near) or "none"}'
         )
     return addresses[name]

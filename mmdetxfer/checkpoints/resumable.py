@@ -4,6 +4,7 @@ The newest whole training checkpoint is taken; a damaged one is named and passed
 'best' and published files hold no optimizer and are no place to resume from.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,25 +64,52 @@ def resumable_at(path: Path) -> Resumable:
 
 
 def _missing_parts(checkpoint: dict) -> list[str]:
-    meta = checkpoint.get('meta') or {}
-    missing = [f'meta.{key}' for key in ('epoch', 'iter') if key not in meta]
-    return missing + [k for k in ('optimizer', 'message_hub') if k not in checkpoint]
+    meta = checkpoint.get('meta')
+    place = meta if isinstance(meta, dict) else {}
+    missing = [f'meta.{k}' for k in ('epoch', 'iter') if type(place.get(k)) is not int]
+    parts = ('state_dict', 'optimizer', 'message_hub')
+    return missing + [k for k in parts if not isinstance(checkpoint.get(k), dict)]
 
 
 def _described(path: Path, checkpoint: dict, passed_over: tuple) -> Resumable:
     meta = checkpoint['meta']
-    ranks = (checkpoint.get(PROGRESS_KEY) or {}).get('world_size')
+    progress = checkpoint.get(PROGRESS_KEY)
+    ranks = progress.get('world_size') if isinstance(progress, dict) else None
     place = (meta['epoch'], meta['iter'], meta.get('seed'), ranks)
     return Resumable(path, *place, passed_over)
 
 
 def _newest_first(work_dir: Path) -> list[Path]:
-    """Order by time of writing, also where ``last_checkpoint`` points elsewhere."""
-    found = {p.resolve() for p in work_dir.glob('*.pth')}
+    """Order by time of writing.
+
+    A copied folder may have lost the order of times: files that are later than the one
+    that ``last_checkpoint`` names without being further on come behind it.
+    """
+    named = _last_checkpoint(work_dir)
+    folders = {work_dir.resolve()} | ({named.parent.resolve()} if named else set())
+    found = [path for folder in folders for path in folder.glob('*.pth')]
+    training = [path for path in found if not path.name.startswith('best_')]
+    training.sort(key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+    if named is None or named.resolve() not in training:
+        return training
+    place = training.index(named.resolve())
+    later, rest = training[:place], training[place:]
+    ahead = [path for path in later if _number(path) > _number(named)]
+    behind = [path for path in later if path not in ahead]
+    return ahead + rest[:1] + behind + rest[1:]
+
+
+def _last_checkpoint(work_dir: Path) -> Path | None:
+    """Return the file that ``last_checkpoint`` names: here if one is here, or there."""
     pointer = work_dir / 'last_checkpoint'
-    if pointer.is_file():
-        named = Path(pointer.read_text().strip())
-        if named.is_file():
-            found |= {p.resolve() for p in named.parent.glob('*.pth')}
-    training = [p for p in found if not p.name.startswith('best_')]
-    return sorted(training, key=lambda p: (p.stat().st_mtime_ns, p.name), reverse=True)
+    if not pointer.is_file():
+        return None
+    written = Path(pointer.read_text(errors='replace').strip())
+    places = (work_dir / written.name, written)
+    return next((place for place in places if place.is_file()), None)
+
+
+def _number(path: Path) -> int:
+    """Return the epoch or iteration at the end of a checkpoint's name, else 0."""
+    number = re.search(r'(\d+)$', path.stem)
+    return int(number.group(1)) if number else 0

@@ -12,15 +12,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mmdetxfer.checkpoints.convention_texts import is_normalising_type
 from mmdetxfer.checkpoints.conventions import (
+    NAMED_CONVENTIONS,
     InputConvention,
-    convention_of_address,
     convention_of_preprocessor,
+    innermost_preprocessor,
     parse_convention,
 )
+from mmdetxfer.checkpoints.known_addresses import convention_of_address
 from mmdetxfer.errors import UserError
 
 FROM_CONFIG = 'from_config'
+# OpenCV's ways to give three channels in BGR order.
+_BGR_COLOUR_TYPES = ('color', 'color_ignore_orientation')
+_PRETRAINED = ('Pretrained', 'PretrainedInit')
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,9 @@ def settle_convention(cfg: Any, read: Any) -> SettledConvention:
         What was decided, to be printed.
     """
     preprocessor = _preprocessor_of(cfg)
-    own = None if preprocessor is None else convention_of_preprocessor(preprocessor)
+    own = None
+    if preprocessor is not None and not _has_normalising_step(cfg):
+        own = convention_of_preprocessor(preprocessor)
     carried, source = _carried_by_weights(cfg, read)
     stated = _stated(cfg, own)
     if carried and stated and not carried.agrees_with(stated):
@@ -60,33 +68,51 @@ def settle_convention(cfg: Any, read: Any) -> SettledConvention:
     settled = carried or stated
     if settled is None and source:
         raise UserError(
-            f'the input convention of {source} is not known; state it in the config: '
-            "input_convention = 'torchvision' (or 'caffe', 'detectron2', 'pycls', "
-            "'sniper_mxnet', 'timm_half', a dict), or 'from_config' if the config's "
-            f'data_preprocessor ({own}) is the one the weights were trained with'
+            f'the input convention of {source} is not known; state it in the config, '
+            f'input_convention = one of {", ".join(map(repr, NAMED_CONVENTIONS))}, a '
+            "dict, or 'from_config' if the config's data_preprocessor "
+            f'({own or "none"}) is the one that the weights were trained with'
         )
     if settled is None:
         settled, where = own, 'no weights given: the config decides'
     else:
         where = f'of {source}' if carried else 'stated in the config'
-    replaced = () if settled is None else tuple(_write(cfg, preprocessor, own, settled))
+    replaced: tuple = ()
+    if settled is not None:
+        replaced = tuple(dict.fromkeys(_write(cfg, preprocessor, own, settled)))
     cfg.input_convention = None if settled is None else settled.to_dict()
     return SettledConvention(settled, where, replaced)
 
 
 def weights_named_in(cfg: Any) -> Iterator[str]:
-    """Yield ``load_from``, or else the files that ``Pretrained`` init entries name."""
+    """Yield ``load_from``, or else the files that the parts of the model start from.
+
+    They stand in ``init_cfg=dict(type='Pretrained', checkpoint=...)`` or, in mmseg and
+    mmpretrain, in ``pretrained=...``. ``pretrained=True`` (timm and others that know
+    where their weights lie) comes as ``TYPE(pretrained=True)``.
+    """
     if cfg.get('load_from'):
         yield cfg.load_from
         return
-    seen = set()
+    named: dict[str, None] = {}
     for entry in _dicts_in(cfg.get('model', {})):
         init = entry.get('init_cfg')
         for one in init if isinstance(init, (list, tuple)) else [init]:
-            is_file = isinstance(one, dict) and one.get('type') == 'Pretrained'
-            if is_file and one.get('checkpoint') and one['checkpoint'] not in seen:
-                seen.add(one['checkpoint'])
-                yield one['checkpoint']
+            if isinstance(one, dict) and _name_of_type(one) in _PRETRAINED:
+                named[one.get('checkpoint') or ''] = None
+        pretrained = entry.get('pretrained')
+        if pretrained is True:
+            pretrained = f'{_name_of_type(entry)}(pretrained=True)'
+        if isinstance(pretrained, str):
+            named[pretrained] = None
+    yield from filter(None, named)
+
+
+def _name_of_type(entry: Any) -> str:
+    """Return an entry's type without its scope; the type may be a class."""
+    kind = entry.get('type')
+    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
+    return name.rsplit('.', 1)[-1]
 
 
 def _carried_by_weights(cfg: Any, read: Any) -> tuple[InputConvention | None, str]:
@@ -95,9 +121,9 @@ def _carried_by_weights(cfg: Any, read: Any) -> tuple[InputConvention | None, st
     unknown = []
     for address in weights_named_in(cfg):
         convention = convention_of_address(address)
-        if convention is None:
-            meta = read(address).get('meta') or {}
-            carried = meta.get('input_convention')
+        if convention is None and not address.endswith('(pretrained=True)'):
+            meta = read(address).get('meta')
+            carried = meta.get('input_convention') if isinstance(meta, dict) else None
             convention = None if carried is None else parse_convention(carried)
         if convention is None:
             unknown.append(address)
@@ -121,16 +147,23 @@ def _stated(cfg: Any, own: InputConvention | None) -> InputConvention | None:
     if stated == FROM_CONFIG:
         if own is None:
             raise UserError(
-                "input_convention='from_config' needs a data_preprocessor with mean "
-                'and std of three values in the config, there is none'
+                "input_convention='from_config' needs a config with a "
+                'data_preprocessor with mean and std of three values and without a '
+                'Normalize step; this one has none'
             )
         return own
     return None if stated is None else parse_convention(stated)
 
 
 def _preprocessor_of(cfg: Any) -> Any:
+    """Return the dict that holds mean and std, None if the config has none."""
     in_model = cfg.get('model', {}).get('data_preprocessor')
-    return cfg.get('data_preprocessor') if in_model is None else in_model
+    preprocessor = cfg.get('data_preprocessor') if in_model is None else in_model
+    return None if preprocessor is None else innermost_preprocessor(preprocessor)
+
+
+def _has_normalising_step(cfg: Any) -> bool:
+    return any(is_normalising_type(_name_of_type(entry)) for entry in _dicts_in(cfg))
 
 
 def _write(
@@ -143,20 +176,31 @@ def _write(
                 'the config has no data_preprocessor to hold the input convention '
                 f'{new}; add one to its model'
             )
-        yield f'data_preprocessor ({own})'
-        preprocessor['mean'], preprocessor['std'] = new.mean_255, new.std_255
-        is_rgb = new.channel_order == 'rgb'
-        if 'to_rgb' in preprocessor or cfg.get('default_scope') == 'mmpretrain':
-            preprocessor['to_rgb'] = is_rgb
-        else:
-            preprocessor['bgr_to_rgb'] = is_rgb
-            preprocessor.pop('rgb_to_bgr', None)
+        if _has_normalising_step(cfg):
+            raise UserError(
+                'a pipeline of the config has a Normalize step, which would come on '
+                f'top of the input convention {new}; remove it: data_preprocessor '
+                'normalises'
+            )
+        yield f'data_preprocessor ({own or "of another kind"})'
+        _write_preprocessor(preprocessor, new, cfg.get('default_scope'))
     for entry in _dicts_in(cfg):
-        if str(entry.get('type')).endswith('LoadImageFromFile'):
+        if _name_of_type(entry) == 'LoadImageFromFile':
             colour = entry.get('color_type', 'color')
-            if colour != 'color':
+            if colour not in _BGR_COLOUR_TYPES:
                 yield f'color_type={colour!r} of a pipeline'
                 entry['color_type'] = 'color'
+
+
+def _write_preprocessor(preprocessor: Any, new: InputConvention, scope: Any) -> None:
+    preprocessor['mean'], preprocessor['std'] = new.mean_255, new.std_255
+    for word in ('to_rgb', 'bgr_to_rgb', 'rgb_to_bgr'):
+        is_hosts_word = word in preprocessor
+        preprocessor.pop(word, None)
+        if is_hosts_word and word != 'rgb_to_bgr':
+            scope = 'mmpretrain' if word == 'to_rgb' else 'mmdet'
+    word = 'to_rgb' if scope == 'mmpretrain' else 'bgr_to_rgb'
+    preprocessor[word] = new.channel_order == 'rgb'
 
 
 def _dicts_in(node: Any) -> Iterator[dict]:

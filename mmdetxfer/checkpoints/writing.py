@@ -31,7 +31,7 @@ def sha256_of_file(path: Path) -> str:
 def recorded_sha256(path: Path) -> str | None:
     """Return the hash that was written beside the file, or None."""
     try:
-        words = sha256_path(path).read_text().split()
+        words = sha256_path(path).read_text(errors='replace').split()
     except FileNotFoundError:
         return None
     return words[0] if words and len(words[0]) == 64 else None
@@ -51,18 +51,23 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> str:
     try:
         write(temporary)
         _flush_to_disk(temporary)
-        _check_container(temporary)
+        bad = broken_part(temporary)
+        if bad is not None:
+            raise OSError(f'its part {bad!r} did not reach the disk unchanged')
         digest = sha256_of_file(temporary)
         sha256_path(path).unlink(missing_ok=True)
         os.replace(temporary, path)
         write_text_atomically(sha256_path(path), f'{digest}  {path.name}\n')
         _flush_to_disk(path.parent)
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(
-            f'{path} could not be written ({str(error).splitlines()[0]}); checkpoints '
-            f'saved before it are untouched: free space in {path.parent} and resume'
+            f'{path} could not be written ({reason}); checkpoints saved before it are '
+            f'untouched: free space in {path.parent} and resume'
         ) from error
+    finally:
+        # After a rename there is none; a full disk needs the space back.
+        temporary.unlink(missing_ok=True)
     return digest
 
 
@@ -73,9 +78,8 @@ def write_text_atomically(path: Path, text: str) -> None:
         temporary.write_text(text)
         _flush_to_disk(temporary)
         os.replace(temporary, path)
-    except OSError:
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
 
 
 def remove_unfinished(folder: Path) -> list[Path]:
@@ -92,18 +96,25 @@ def remove_checkpoint(path: Path) -> None:
     sha256_path(path).unlink(missing_ok=True)
 
 
+def broken_part(path: Path) -> str | None:
+    """Return the part of torch's zip container whose checksum is wrong, or None.
+
+    ``torch.load`` does not look at the checksums. Other kinds of files have no parts.
+    """
+    try:
+        if path.suffix == '.safetensors' or not zipfile.is_zipfile(path):
+            return None
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip()
+    except OSError:
+        raise
+    except Exception as error:  # zipfile raises a dozen types for a broken directory
+        return f'directory, {type(error).__name__}: {error}'
+
+
 def _flush_to_disk(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _check_container(path: Path) -> None:
-    """Read torch's zip container back and compare its checksums."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            bad = archive.testzip()
-        if bad is not None:
-            raise RuntimeError(f'part {bad!r} did not reach the disk unchanged')
