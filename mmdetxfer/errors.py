@@ -30,7 +30,7 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
         try:
             main()
         except UserError as error:
-            rank = os.environ.get('RANK', '0')
+            rank = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0'))
             who = 'error' if rank == '0' else f'error (rank {rank})'
             print(f'{who}: {error}', file=sys.stderr, flush=True)
             sys.exit(1)

@@ -88,7 +88,12 @@ def load_predictions(path: Path) -> Predictions:
         raise _unknown_ending(path)
     try:
         return readers[path.suffix](path)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except KeyError as error:
+        raise UserError(
+            f'{path}: expected predictions that tools/test.py --out wrote, it has no '
+            f'{error}; name another file'
+        ) from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f'{path}: expected predictions that tools/test.py --out wrote, it cannot '

@@ -173,11 +173,11 @@ set_up() {
   check_machine
   : >"$log"
   rm -f "$stamp"
-  say "making $venv: about 2 minutes, and about 10 more if mmcv must be compiled"
+  say "making $venv: about 2 minutes, and 10 to 20 more if mmcv must be compiled"
   step '1/5 Python environment (about 10 s)' make_venv
   step "2/5 torch $(pin torch) (about 1 minute, 5.5 GB)" install torch torchvision
   step '3/5 the hosts, mim and this package, editable (about 30 s)' install_packages
-  step "4/5 mmcv $(pin mmcv) with its ops (seconds from a ready wheel)" install_mmcv
+  step "4/5 mmcv $(pin mmcv) with its ops (seconds if there is a ready wheel)" install_mmcv
   step '5/5 looking whether everything imports (about 10 s)' check_result
   write_stamp
   say "done in $SECONDS s. To look at it: .venv/bin/python tools/doctor.py"

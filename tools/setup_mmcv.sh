@@ -103,7 +103,7 @@ build_mmcv() {
   if [ -n "$(cached_wheel)" ]; then return; fi
   part=$folder/.part
   rm -rf "$part" && mkdir "$part"
-  say "    compiling mmcv's ops for ${kinds}, about 10 minutes on two cores; output in $log"
+  say "    compiling mmcv's ops for ${kinds}, 10 to 20 minutes on two cores; output in $log"
   if ! compile_mmcv "$kinds" "$part"; then
     tail -n 25 "$log" >&2
     fail "mmcv did not compile (whole output: $log)"
@@ -126,5 +126,5 @@ compile_mmcv() {
   env "${settings[@]}" "$py" -P -m pip wheel --verbose --no-deps --no-build-isolation --no-cache-dir \
     --no-binary mmcv "${source_options[@]}" -w "$part" "mmcv==$(pin mmcv)" 2>&1 |
     tee -a "$log" |
-    awk '/^ *\[[0-9]+\/[0-9]+\]/ && n++ % 20 == 0 {print "[setup]        ", $1, "files"; fflush()}'
+    awk '/^ *\[[0-9]+\/[0-9]+\]/ && n++ % 10 == 0 {print "[setup]        ", $1, "files"; fflush()}'
 }

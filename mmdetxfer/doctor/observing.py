@@ -19,7 +19,7 @@ from mmdetxfer.doctor.machine import missing_for_running
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _PROBE_FILE = Path(__file__).with_name('import_probe.py')
-_TIMEOUT_S = 300
+_TIMEOUT_S = 600
 PROBES = (
     'torch_facts torchvision numpy numba cv2 scipy pyarrow safetensors rich '
     'pkg_resources mmengine mmcv mmcv._ext ops_facts cpu_ops cuda_ops mmdet.models '

@@ -82,8 +82,11 @@ class ExactRunner(Runner):
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
         """Load weights, and stop if they do not fit the model."""
         checkpoint = super().load_checkpoint(filename, *args, **kwargs)
-        # DDP and test-time augmentation both keep the model as ``module``.
-        model = getattr(self.model, 'module', self.model)
+        # DDP and test-time augmentation both keep the model as ``module``, and one may
+        # hold the other.
+        model = self.model
+        while hasattr(model, 'module'):
+            model = model.module
         is_whole = self._resume or not self._is_training
         self.logger.info(check_fit(model, checkpoint, filename, is_whole))
         return checkpoint

@@ -69,6 +69,8 @@ def test(args: Any) -> None:
     with _missing_files_named():
         runner = ExactRunner.from_cfg(cfg)
         if writer is not None:
+            # The evaluator told the others about the data set when it was built.
+            writer.dataset_meta = runner.test_dataloader.dataset.metainfo
             runner.test_evaluator.metrics.append(writer)
         runner.test()
 

@@ -48,16 +48,15 @@ def prediction_writer(out: str, cfg: Any, checkpoint: str) -> BaseMetric:
     task = _TASKS.get(cfg.get('default_scope'))
     if task is None:
         raise UserError(
-            f'--out {out}: expected default_scope {", ".join(_TASKS)} in the config, it '
+            f'--out {out}: expected default_scope {", ".join(_TASKS)}, it '
             f"is {cfg.get('default_scope')!r}; .pkl writes the host's own format"
         )
-    wanted = {'': 'a folder (a name without an ending)'}
-    if task != 'segmentation':
-        wanted = dict.fromkeys(('.npz', '.parquet'), 'a name that ends in .npz, .parquet')
-    if path.suffix not in wanted:
-        raise UserError(
-            f'--out {out}: expected {next(iter(wanted.values()))} or .pkl for {task}'
-        )
+    expected = 'a name that ends in .npz or .parquet'
+    is_right = path.suffix in ('.npz', '.parquet')
+    if task == 'segmentation':
+        expected, is_right = 'a folder (a name without an ending)', not path.suffix
+    if not is_right:
+        raise UserError(f'--out {out}: expected {expected} for {task}, or .pkl')
     local = Path(checkpoint)
     digest = sha256_of_file(local) if local.is_file() else f'address:{checkpoint}'
     name = Path(cfg.filename or 'config').name

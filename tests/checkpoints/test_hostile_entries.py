@@ -3,7 +3,6 @@
 import copy
 import runpy
 import sys
-from argparse import Namespace
 from pathlib import Path
 
 import mmengine.runner.checkpoint as host
@@ -11,7 +10,7 @@ import pytest
 import torch
 from hostile_files import TEXT_PLACES, by_os_system, config_text
 from mmengine.runner import Runner
-from toy_runs import toy_config, toy_model
+from toy_runs import tool_arguments, toy_config, toy_model
 
 from mmdetxfer.checkpoints import loading_schemes
 from mmdetxfer.checkpoints.loading_schemes import install_safe_loading
@@ -102,20 +101,6 @@ def by_the_hosts_function(path, tmp_path):
 def by_test(path, tmp_path):
     cfg = toy_config(tmp_path / 'run', load_from=str(path))
     ExactRunner.from_cfg(cfg).test()
-
-
-def tool_arguments(tmp_path, **changes) -> Namespace:
-    """Return what tools/train.py and tools/test.py parse, with a toy config file."""
-    config = tmp_path / 'toy.py'
-    toy_config(tmp_path / 'run').dump(config)
-    arguments = dict(
-        config=str(config),
-        work_dir=None,
-        launcher='none',
-        cfg_options=None,
-        trust_checkpoint=False,
-    )
-    return Namespace(**{**arguments, **changes})
 
 
 def by_the_train_tool(path, tmp_path):

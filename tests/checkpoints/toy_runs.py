@@ -7,6 +7,7 @@ BGR, 0..255, uint8.
 
 import itertools
 import resource
+from argparse import Namespace
 from collections import defaultdict, deque
 
 import numpy as np
@@ -151,6 +152,20 @@ def toy_model(width: int = 3, init_cfg: dict | None = None):
     """Build the toy model."""
     backbone = dict(type='ToyColourBackbone', width=width, init_cfg=init_cfg)
     return MODELS.build(dict(type='ToyColourModel', backbone=backbone))
+
+
+def tool_arguments(tmp_path, **changes) -> Namespace:
+    """Return what tools/train.py and tools/test.py parse, with a toy config file."""
+    config = tmp_path / 'toy.py'
+    toy_config(tmp_path / 'run').dump(config)
+    arguments = dict(
+        config=str(config),
+        work_dir=None,
+        launcher='none',
+        cfg_options=None,
+        trust_checkpoint=False,
+    )
+    return Namespace(**{**arguments, **changes})
 
 
 @HOOKS.register_module(force=True)

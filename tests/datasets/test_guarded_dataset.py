@@ -1,6 +1,5 @@
 """What cannot be read is named, whatever the nesting; all other errors pass."""
 
-import multiprocessing
 import pickle
 
 import cv2
@@ -183,19 +182,19 @@ def test_it_is_built_from_a_config_around_any_data_set(folder):
     assert isinstance(built, GuardedDataset) and len(built) == 1
 
 
-@pytest.mark.parametrize('method', ['fork', 'spawn'])
-def test_the_error_of_a_worker_process_is_the_same_one_line(folder, method):
+def test_the_error_of_a_worker_process_is_the_same_one_line(folder):
     one = GuardedDataset(dataset(folder))
     direct = str(pytest.raises(UnreadableImageError, one.__getitem__, 1).value)
-    context = multiprocessing.get_context(method)
-    loader = DataLoader(
-        one,
-        num_workers=1,
-        sampler=[1],
-        batch_size=None,
-        multiprocessing_context=context,
-    )
+    loader = DataLoader(one, num_workers=1, sampler=[1], batch_size=None)
     with pytest.raises(UnreadableImageError) as error:
         list(loader)
     assert str(error.value) == direct
     assert str(pickle.loads(pickle.dumps(error.value))) == direct
+
+
+def test_it_travels_with_its_data_set(folder):
+    """As to a spawned worker; what is put in there is guarded too."""
+    one = pickle.loads(pickle.dumps(GuardedDataset(dataset(folder))))
+    assert isinstance(one, GuardedDataset) and one[0]['img'].shape == (6, 8, 3)
+    with pytest.raises(UnreadableImageError, match='missing.jpg'):
+        one[3]

@@ -217,6 +217,15 @@ def test_the_random_state_before_the_iteration_lies_beside_it(images, tmp_path):
     assert torch.equal(torch.rand(3), drawn_next)
 
 
+def test_scaled_losses_and_gradients_that_overflow_are_no_reason_to_stop(
+    images, tmp_path
+):
+    cfg = toy_config(tmp_path, images, GOOD)
+    cfg.optim_wrapper.type = 'Overflowing'
+    runner = train(cfg)
+    assert runner.iter == 9 and not list(tmp_path.glob('nonfinite_loss_*'))
+
+
 def test_a_model_that_parses_no_losses_is_stopped_too(images, tmp_path):
     cfg = nan_config(tmp_path, images)
     cfg.model.parses = False

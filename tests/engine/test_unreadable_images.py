@@ -17,6 +17,7 @@ from mmdetxfer.engine.unreadable_images import (
     take_sample,
 )
 from mmdetxfer.engine.unreadable_images_hook import UnreadableImagesHook
+from mmdetxfer.errors import UserError
 
 
 class Numbers:
@@ -116,16 +117,72 @@ def test_files_are_named_once_and_those_beyond_a_number_counted():
     assert named_files([]) == ''
 
 
+class ToyRunner:
+    """What the hook sees of a runner: its loader, its counters and its log."""
+
+    def __init__(self, num_samples, num_unreadable=0):
+        self.train_dataloader = SimpleNamespace(
+            dataset=range(num_samples),
+            batch_sampler=SimpleNamespace(batch_size=2),
+            unreadable=[Unreadable(f'{k}.jpg', 'cut') for k in range(num_unreadable)],
+        )
+        self.train_loop, self.iter, self.epoch, self.warnings = None, 0, 0, []
+        self.logger = SimpleNamespace(warning=self.warnings.append)
+
+
+def started(runner, **settings) -> UnreadableImagesHook:
+    hook = UnreadableImagesHook(**settings)
+    hook.before_train(runner)
+    return hook
+
+
 @pytest.mark.parametrize(
     ('num_samples', 'limit'), [(100, 20), (2099, 20), (2100, 21), (100_000, 1000)]
 )
 def test_the_limit_is_20_or_one_in_a_hundred(num_samples, limit):
-    loader = SimpleNamespace(
-        dataset=range(num_samples), batch_sampler=SimpleNamespace(batch_size=2)
+    """The limit itself is allowed."""
+    runner = ToyRunner(num_samples, limit)
+    started(runner).after_train_iter(runner, 0)
+    runner = ToyRunner(num_samples, limit + 1)
+    said = (
+        f'{limit + 1} samples of this epoch had unreadable images, more than {limit} '
     )
-    hook = UnreadableImagesHook()
-    hook.before_train(SimpleNamespace(train_dataloader=loader))
-    assert hook.limit == limit
+    with pytest.raises(UserError, match=said):
+        started(runner).after_train_iter(runner, 0)
+    with pytest.raises(UserError, match=said):
+        started(runner).after_train_epoch(runner)
+
+
+def test_each_epoch_is_listed_and_counted_alone():
+    runner = ToyRunner(100, num_unreadable=2)
+    hook = started(runner)
+    hook.after_train_epoch(runner)
+    runner.epoch = 1
+    hook.after_train_epoch(runner)
+    assert runner.warnings == [
+        'epoch 1: 2 samples with unreadable images were replaced: 0.jpg (cut), '
+        '1.jpg (cut)'
+    ]
+
+
+def test_a_loader_that_replaces_nothing_counts_nothing():
+    runner = ToyRunner(100)
+    del runner.train_dataloader.unreadable
+    started(runner).after_train_epoch(runner)
+    assert runner.warnings == []
+
+
+def test_several_ranks_are_summed_every_interval(monkeypatch):
+    """Of four iterations the second and the fourth; a sum is a collective call."""
+    sums = []
+    name = 'mmdetxfer.engine.unreadable_images_hook'
+    monkeypatch.setattr(f'{name}.get_world_size', lambda: 2)
+    monkeypatch.setattr(f'{name}.all_reduce', lambda total: sums.append(runner.iter))
+    runner = ToyRunner(100)
+    hook = started(runner, interval=2)
+    for runner.iter in range(4):
+        hook.after_train_iter(runner, runner.iter)
+    assert sums == [1, 3]
 
 
 def test_an_interval_of_no_iterations_is_refused():

@@ -18,7 +18,15 @@ from mmengine.dataset import BaseDataset
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
-from mmengine.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
+from mmengine.optim import OptimWrapper
+from mmengine.registry import (
+    DATASETS,
+    HOOKS,
+    METRICS,
+    MODELS,
+    OPTIM_WRAPPERS,
+    TRANSFORMS,
+)
 from mmengine.structures import BaseDataElement
 
 from mmdetxfer.engine import ExactRunner
@@ -80,6 +88,17 @@ class ToySum(BaseModel):
         losses = self(**self.data_preprocessor(data, True))
         optim_wrapper.update_params(losses['loss_a'])
         return dict(loss=losses['loss_a'])
+
+
+@OPTIM_WRAPPERS.register_module(force=True)
+class Overflowing(OptimWrapper):
+    """As mixed precision where the scaled loss overflows: the step is left out."""
+
+    def scale_loss(self, loss):
+        return loss * float('inf')
+
+    def step(self, **kwargs):
+        pass
 
 
 @METRICS.register_module(force=True)
