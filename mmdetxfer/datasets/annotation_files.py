@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from mmdetxfer.datasets.audit import Annotations, AuditTable, Reason, audit_ids
+from mmdetxfer.datasets.annotations import Annotations
+from mmdetxfer.datasets.audit import AuditTable, Reason, audit_ids
 
 UNKNOWN_SIZE = (np.nan, np.nan)
 _MOST_CATEGORY_BYTES = 1 << 22
@@ -186,10 +187,14 @@ def _text(node: ElementTree.Element, path: str) -> str:
 
 
 def _coco_file_name(image: dict) -> str:
-    if 'file_name' in image:
-        return image['file_name']
-    # LVIS gives an address whose last two parts are folder and file.
-    return '/'.join(image['coco_url'].split('/')[-2:])
+    """Return an image's file as mmdet's COCO and LVIS readers name it."""
+    if 'file_name' not in image:
+        # LVIS 1 gives an address whose last two parts are folder and file.
+        return '/'.join(image['coco_url'].split('/')[-2:])
+    name = image['file_name']
+    # LVIS 0.5 has COCO 2014's names for the files of 2017.
+    is_old_lvis = 'neg_category_ids' in image and name.startswith('COCO_')
+    return name[-len('000000000000.jpg') :] if is_old_lvis else name
 
 
 def _coco_objects(annotations: list[dict]) -> list[dict]:

@@ -19,7 +19,8 @@ from mmdetxfer.datasets.annotation_files import (
     read_voc,
     why,
 )
-from mmdetxfer.datasets.audit import Annotations, AuditTable, Reason
+from mmdetxfer.datasets.annotations import Annotations
+from mmdetxfer.datasets.audit import AuditTable, Reason
 from mmdetxfer.datasets.openimages_files import (
     read_openimages,
     read_openimages_challenge,
@@ -154,6 +155,8 @@ def _through_the_host(
     if not load(dataset, table, where):
         return columns.annotations(**more)
     classes = names or config_classes(dataset)
+    # How mmdet's semantic sets read their label maps stands in their transforms.
+    has_label_maps = 'mmseg.BaseSegDataset' in host_kinds(dataset)
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         if not isinstance(info.get('img_path'), str):
@@ -163,7 +166,7 @@ def _through_the_host(
             )
         size = (info.get('width', np.nan), info.get('height', np.nan))
         image = columns.add_image(info['img_path'], size)
-        if info.get('seg_map_path') and 'mmseg.BaseSegDataset' in host_kinds(dataset):
+        if info.get('seg_map_path') and has_label_maps:
             columns.label_map_paths.append(info['seg_map_path'])
         boxes = [one.get('bbox') for one in info.get('instances', [])]
         for position, label in enumerate(labels_of(info) or []):

@@ -15,7 +15,8 @@ from mmdetxfer.datasets.annotation_sources import (
     load,
     read_annotations,
 )
-from mmdetxfer.datasets.audit import Annotations, AuditTable, Reason, audit_splits
+from mmdetxfer.datasets.annotations import Annotations
+from mmdetxfer.datasets.audit import AuditTable, Reason, audit_splits
 from mmdetxfer.datasets.image_files import ImageFile, judge_image, judge_label_map
 from mmdetxfer.datasets.set_audit import AuditedSet, audit_set, audit_split_classes
 from mmdetxfer.errors import UserError

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from mmdetxfer.datasets.annotation_files import Columns, why
-from mmdetxfer.datasets.audit import Annotations, AuditTable, Reason
+from mmdetxfer.datasets.annotations import Annotations
+from mmdetxfer.datasets.audit import AuditTable, Reason
 from mmdetxfer.errors import UserError
 
 _TEXT_COLUMNS = {'f0': pa.string(), 'f2': pa.string()}

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from mmdetxfer.datasets.annotations import Annotations
 from mmdetxfer.datasets.audit import (
-    Annotations,
     AuditTable,
     Reason,
     audit_boxes,

@@ -128,6 +128,14 @@ def test_coco_objects_come_with_all_that_readers_drop(coco):
     assert found.boxes.tolist() == [[1, 2, 11, 22], [1, 2, 11, 22], [5, 5, 5, 2]]
 
 
+def test_the_files_of_lvis_are_named_as_its_readers_do(coco):
+    """Version 1 gives addresses (see above), 0.5 the names of COCO 2014."""
+    name = 'COCO_val2014_000000000042.jpg'
+    old = dict(id=5, file_name=name, neg_category_ids=[])
+    found, _ = coco(images=[old, dict(id=6, file_name=name)])
+    assert found.image_paths == ['/images/000000000042.jpg', f'/images/{name}']
+
+
 def test_coco_classes_are_listed_in_the_order_of_the_file_that_labels_follow(coco):
     assert coco()[0].listed_classes == ['dog', 'cat']
     assert coco(classes=('cow', 'cat'))[0].listed_classes == ['cat', 'cow']

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from mmdetxfer.datasets.annotations import Annotations
 from mmdetxfer.datasets.audit import (
     BOX_REASONS,
     MAX_EXAMPLES,
-    Annotations,
     AuditTable,
     Reason,
     audit_boxes,

@@ -8,7 +8,7 @@ import pytest
 from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmengine.dataset import ClassBalancedDataset, Compose, ConcatDataset, RepeatDataset
 from mmengine.registry import DATASETS
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 from toy_images import FilesDataset
 
 from mmdetxfer.datasets import GuardedDataset, UnreadableImageError, guarded
@@ -167,8 +167,15 @@ def test_all_else_is_the_wrapped_data_sets_own(folder):
     assert one.get_data_info(2) == inner.get_data_info(2)
     one.note = 'seen'
     assert inner.note == 'seen'
-    assert not hasattr(one, 'missing') and not hasattr(one, '__getitems__')
+    assert not hasattr(one, 'missing')
     assert guarded(one) is one and isinstance(guarded(inner), GuardedDataset)
+
+
+def test_batches_are_not_fetched_past_the_guard(folder):
+    """torch's Subset fetches whole batches by a special method of its own."""
+    one = GuardedDataset(Subset(dataset(folder), [0, 3]))
+    with pytest.raises(UnreadableImageError, match='missing.jpg'):
+        list(DataLoader(one, batch_size=2, collate_fn=list))
 
 
 def test_it_is_built_from_a_config_around_any_data_set(folder):

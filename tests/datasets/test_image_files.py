@@ -104,6 +104,12 @@ def test_a_png_with_right_check_sums_still_has_to_decode(judged):
     assert judged(forged).problem
 
 
+@pytest.mark.parametrize('ending', ['.bmp', '.webp', '.tiff'])
+def test_half_a_file_of_another_format_does_not_decode(judged, ending):
+    content = encoded(ending)
+    assert judged(content[: len(content) // 2]).problem
+
+
 def test_other_files_are_named_for_what_they_are(judged, tmp_path):
     assert judged(b'').problem == 'empty file'
     assert judged(b'<html>not found</html>').problem == 'not an image'
