@@ -1,4 +1,4 @@
-"""What a checkpoint written by a stock mmengine run may name, and what answers instead.
+"""What a checkpoint of a stock mmengine run may name, and what answers instead.
 
 ``torch.load(weights_only=True)`` imports and calls nothing but torch's own rebuild
 functions and what is listed here. None of the listed names reaches the real thing: each
@@ -10,7 +10,9 @@ array state that somebody else made up (with a made-up dtype it follows made-up
 pointers).
 
 :func:`resolved` turns the stand-ins into values afterwards and refuses whatever is not
-plain data. ``deque`` comes back as a list, ``defaultdict`` and ``ConfigDict`` as dicts.
+plain data. ``deque`` comes back as a list; ``defaultdict``, ``ConfigDict`` and the
+``argparse.Namespace`` in which many research repositories keep their settings come back
+as dicts, paths as strings.
 """
 
 import math
@@ -54,6 +56,22 @@ class BufferStandIn:
         if not is_whole or type(max_length) is not int:
             raise RefusedContent('a HistoryBuffer has no arrays of values and counts')
         return history_buffer(log.value(), count.value(), max_length)
+
+
+class NamespaceStandIn:
+    """Answers for ``argparse.Namespace``: keeps the settings as a dict."""
+
+    state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        """Take the attributes."""
+        self.state = state
+
+    def value(self) -> dict:
+        """Return the settings."""
+        if not isinstance(self.state, dict):
+            raise RefusedContent('an argparse.Namespace has no settings')
+        return resolved(self.state)
 
 
 class DtypeStandIn:
@@ -155,6 +173,11 @@ def _as_dict(*content_or_factory: Any) -> dict:
     }
 
 
+def _as_text(*parts: Any) -> str:
+    """Answer for a path."""
+    return '/'.join(map(str, parts)).replace('//', '/')
+
+
 def _empty_bytes() -> bytes:
     """Answer for ``bytes``, which old pickles call for the empty ones."""
     return b''
@@ -170,6 +193,7 @@ def _factory(name: str) -> Callable:
 
 
 STAND_INS: dict[str, Any] = {
+    'argparse.Namespace': NamespaceStandIn,
     'builtins.getattr': _history_buffer_attribute,
     'builtins.bytes': _empty_bytes,
     'collections.defaultdict': _as_dict,
@@ -178,6 +202,7 @@ STAND_INS: dict[str, Any] = {
     'mmengine.logging.history_buffer.HistoryBuffer': BufferStandIn,
     'numpy.dtype': DtypeStandIn,
     'numpy.ndarray': ArrayStandIn,
+    'pathlib.PosixPath': _as_text,
     **{f'builtins.{name}': _factory(name) for name in ('dict', 'float', 'int', 'list')},
     **{
         f'numpy.{core}.multiarray.{name}': stand_in
@@ -204,7 +229,7 @@ def resolved(value: Any) -> Any:
     """
     if type(value) in _SCALARS or isinstance(value, (torch.Tensor, np.generic)):
         return value
-    if isinstance(value, (BufferStandIn, ArrayStandIn)):
+    if isinstance(value, (BufferStandIn, ArrayStandIn, NamespaceStandIn)):
         return value.value()
     if type(value) in (list, tuple, set):
         return type(value)(resolved(item) for item in value)

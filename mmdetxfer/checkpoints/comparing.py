@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from mmdetxfer.checkpoints.plain_data import to_plain
 from mmdetxfer.checkpoints.reading import read_checkpoint
 
 # What decides how a training goes on; times, paths and logs may differ.
@@ -21,6 +22,14 @@ def differing_parts(first: Path, second: Path) -> list[str]:
     mine, theirs = (dict(_leaves(_decisive(path), '')) for path in (first, second))
     names = sorted(mine.keys() | theirs.keys())
     return [name for name in names if not _equal(mine.get(name), theirs.get(name))]
+
+
+def are_equal(first: Any, second: Any) -> bool:
+    """Whether two nested values are the same once they are plain data."""
+    mine, theirs = (dict(_leaves(to_plain(value), '')) for value in (first, second))
+    return mine.keys() == theirs.keys() and all(
+        _equal(mine[name], theirs[name]) for name in mine
+    )
 
 
 def _decisive(path: Path) -> dict:

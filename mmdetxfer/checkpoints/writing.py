@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from mmdetxfer.errors import CheckpointError
+from mmdetxfer.errors import CheckpointError, UserError
 
 TEMPORARY_SUFFIX = '.being-written'
 
@@ -57,7 +57,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> str:
         digest = sha256_of_file(temporary)
         sha256_path(path).unlink(missing_ok=True)
         os.replace(temporary, path)
-        write_text_atomically(sha256_path(path), f'{digest}  {path.name}\n')
+        _replace_text(sha256_path(path), f'{digest}  {path.name}\n')
         _flush_to_disk(path.parent)
     except (OSError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -72,7 +72,17 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> str:
 
 
 def write_text_atomically(path: Path, text: str) -> None:
-    """Replace a small text file in one step."""
+    """Replace a small text file in one step; ``UserError`` if that cannot be done."""
+    try:
+        _replace_text(path, text)
+    except OSError as error:
+        raise UserError(
+            f'{path} could not be written ({error.strerror or error}); free space in '
+            f'{path.parent} or make it writable'
+        ) from error
+
+
+def _replace_text(path: Path, text: str) -> None:
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     try:
         temporary.write_text(text)

@@ -16,6 +16,7 @@ from mmengine.config import Config
 from mmengine.dist import get_rank, get_world_size, master_only
 from mmengine.runner import Runner
 
+from mmdetxfer.checkpoints.comparing import are_equal
 from mmdetxfer.checkpoints.loading_schemes import install_safe_loading
 from mmdetxfer.checkpoints.plain_data import to_plain
 from mmdetxfer.checkpoints.resumable import PROGRESS_KEY
@@ -249,7 +250,7 @@ class ExactRunner(Runner):
         self._resumed_checkpoint.update(checkpoint)
         metainfo = getattr(self.train_dataloader.dataset, 'metainfo', None)
         meta = checkpoint.get('meta', {})
-        if metainfo is not None and meta.get('dataset_meta') == to_plain(metainfo):
+        if metainfo is not None and are_equal(meta.get('dataset_meta'), metainfo):
             meta['dataset_meta'] = metainfo
 
 

@@ -2,7 +2,8 @@
 
 The hosts load with ``strict=False`` and go on whatever was missing. A resumed or tested
 model must be filled completely; a training that starts from a checkpoint must find its
-backbone there, since a transfer from nothing trains from scratch in silence.
+backbone there, and one whose parts start from files must find them there, since a
+transfer from nothing trains from scratch in silence.
 
 What fits is asked of the modules themselves, since some rename or resize what older
 files hold. As in mmengine, the counters of batch norm may be missing.
@@ -12,6 +13,8 @@ import re
 from typing import Any
 
 import torch
+from mmengine.model import BaseModule
+from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmdetxfer.errors import CheckpointError
 
@@ -52,11 +55,48 @@ def check_fit(model: Any, checkpoint: dict, filename: str, is_whole: bool) -> st
     if share < MIN_BACKBONE_SHARE:
         raise CheckpointError(
             f'{line}; expected at least {100 * MIN_BACKBONE_SHARE:.0f} %: '
-            f'{_examples(unfilled)}; is it a checkpoint of another architecture, or a '
-            "bare backbone (then use init_cfg=dict(type='Pretrained', checkpoint=..., "
-            'prefix=...) of the backbone)?'
+            f'{_examples(unfilled)}; is it a checkpoint of another architecture? '
+            'Weights of a part of a model are loaded into a part of a model with its '
+            "init_cfg=dict(type='Pretrained', checkpoint=..., prefix='backbone.')"
         )
     return line
+
+
+def check_initial_weights(model: Any) -> list[str]:
+    """Raise if a file that an ``init_cfg`` names did not fit its part of the model.
+
+    Modules that load their files in their own way (with renamed keys, mostly
+    transformers) are left out.
+
+    Args:
+        model: The unwrapped model, initialised.
+
+    Returns:
+        One line for each file, on what was filled.
+    """
+    lines = []
+    for name, module in model.named_modules():
+        for entry in _pretrained_entries(module):
+            checkpoint = CheckpointLoader.load_checkpoint(entry['checkpoint'], 'cpu')
+            prefix = entry.get('prefix')
+            if prefix is not None:
+                state = checkpoint.get('state_dict', checkpoint)
+                prefix = prefix.rstrip('.') + '.'
+                own = {k: v for k, v in state.items() if k.startswith(prefix)}
+                checkpoint = {k.removeprefix(prefix): v for k, v in own.items()}
+            where = f'{entry["checkpoint"]} (init_cfg of {name or "the model"})'
+            lines.append(check_fit(module, checkpoint, where, is_whole=False))
+    return lines
+
+
+def _pretrained_entries(module: Any) -> list[dict]:
+    """Return the ``Pretrained`` entries that mmengine itself has carried out."""
+    if getattr(type(module), 'init_weights', None) is not BaseModule.init_weights:
+        return []
+    init = module.init_cfg
+    entries = init if isinstance(init, (list, tuple)) else [init]
+    found = [entry for entry in entries if isinstance(entry, dict)]
+    return [entry for entry in found if entry.get('type') == 'Pretrained']
 
 
 def _unfilled_keys(model: Any, state: dict, metadata: dict) -> list[str]:
@@ -76,7 +116,7 @@ def _unfilled_keys(model: Any, state: dict, metadata: dict) -> list[str]:
                 own = {k: v for k, v in part.items() if k.startswith(inner)}
                 load(child, own, inner)
 
-    load(model, dict(state), '')
+    load(model, state, '')
     # torch names the key somewhere in its sentence.
     return missing + [w for text in problems for w in re.findall(r'[\w.]*\w', text)]
 

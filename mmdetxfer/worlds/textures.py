@@ -93,6 +93,12 @@ def _bricks(pattern: Pattern, height: int, width: int) -> np.ndarray:
     return _JOINT[_bytes(rows)] | _LONG_JOINT[_bytes(along)]
 
 
+def _triangles(pattern: Pattern, height: int, width: int) -> np.ndarray:
+    along = _bytes(_phases(pattern, height, width, 0))
+    across = _bytes(_phases(pattern, height, width, 90))
+    return (along > across).astype(np.uint8)
+
+
 _POSITION = np.arange(256, dtype=np.int32)
 _SQUARE = (_POSITION >= 128).astype(np.uint8)
 # A swing of 3/8 of a period to either side.
@@ -107,7 +113,12 @@ for _table in (_SQUARE, _TRIANGLE, _DISTANCE, _DISC, _JOINT, _LONG_JOINT):
     _table.setflags(write=False)
 
 FAMILIES: dict[str, Callable[[Pattern, int, int], np.ndarray]] = dict(
-    stripes=_stripes, waves=_waves, checks=_checks, dots=_dots, bricks=_bricks
+    stripes=_stripes,
+    waves=_waves,
+    checks=_checks,
+    dots=_dots,
+    bricks=_bricks,
+    triangles=_triangles,
 )
 
 

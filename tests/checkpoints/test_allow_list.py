@@ -3,7 +3,9 @@
 import importlib
 import io
 import pickle
+from argparse import Namespace
 from collections import Counter, OrderedDict, defaultdict, deque
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -203,6 +205,18 @@ def test_containers_come_back_as_plain_ones():
     assert loaded(Counter([5, 5])) == Counter({5: 2})
     assert type(loaded(Counter([5]))) is Counter
     assert loaded([b'', b'x', {1, 2}, 1j]) == [b'', b'x', {1, 2}, 1j]
+
+
+def test_settings_of_research_repositories_come_back_as_dicts():
+    """Their checkpoints hold what argparse parsed, often with paths."""
+    output = [Path('/a/b.pth'), Path('c/d'), Path()]
+    settings = Namespace(lr=0.1, output=output, sizes=np.arange(2))
+    found = loaded({'args': settings})['args']
+    assert found['lr'] == 0.1 and found['sizes'].tolist() == [0, 1]
+    assert [Path(text) for text in found['output']] == output
+    assert all(type(text) is str for text in found['output'])
+    refused(CallWithState(Namespace, (), 3), 'Namespace has no settings')
+    refused(Namespace(run=torch.Size), 'it holds')
 
 
 def test_the_factory_of_a_defaultdict_cannot_be_called():

@@ -2,9 +2,10 @@
 
 import copy
 
+import numpy as np
 import torch
 
-from mmdetxfer.checkpoints.comparing import differing_parts
+from mmdetxfer.checkpoints.comparing import are_equal, differing_parts
 
 
 def saved(path, change=None):
@@ -42,3 +43,11 @@ def test_each_decisive_part_is_named(tmp_path):
     first = saved(tmp_path / 'a.pth')
     for name, change in changes.items():
         assert differing_parts(first, saved(tmp_path / 'b.pth', change)) == [name]
+
+
+def test_nested_values_are_compared_as_plain_data():
+    first = {'palette': np.arange(6).reshape(2, 3), 'classes': ('a', 'b')}
+    assert are_equal(first, copy.deepcopy(first))
+    assert not are_equal(first, {**first, 'palette': np.arange(6)})
+    assert not are_equal(first, {**first, 'classes': ('a', 'c')})
+    assert not are_equal(first, {'classes': ('a', 'b')})

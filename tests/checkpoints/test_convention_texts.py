@@ -150,6 +150,13 @@ def test_deep_and_long_texts_end_soon_and_are_not_known(kind):
     assert time.monotonic() - started < 10
 
 
+def test_texts_longer_than_any_config_are_not_parsed():
+    text = f'{MODEL.format(GOOD)}\n#'
+    longest = text + 'x' * (MAX_CHARACTERS - len(text))
+    assert convention_in_config_text(longest).mean == (1, 2, 3)
+    assert convention_in_config_text(longest + 'x') is None
+
+
 def test_warnings_about_somebodys_text_are_nobodys_business(recwarn):
     text = f"pattern = '\\d'\n{MODEL.format(GOOD)}"
     assert convention_in_config_text(text).mean == (1, 2, 3)

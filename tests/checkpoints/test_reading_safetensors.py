@@ -5,10 +5,15 @@ import json
 import pytest
 import torch
 from hostile_files import by_os_system, config_text, write_zip
+from mmengine.runner.checkpoint import CheckpointLoader
 from safetensors.torch import save_file
+from toy_runs import toy_config, toy_weights
 
+from mmdetxfer.checkpoints.loading_schemes import install_safe_loading
 from mmdetxfer.checkpoints.reading import read_checkpoint
+from mmdetxfer.checkpoints.settle_convention import settle_convention
 from mmdetxfer.checkpoints.writing import sha256_of_file, sha256_path, write_atomically
+from mmdetxfer.engine import ExactRunner
 from mmdetxfer.errors import DamagedCheckpointError
 
 WEIGHTS = {'w': torch.arange(6.0).reshape(2, 3)}
@@ -62,6 +67,21 @@ def test_a_pickle_under_the_name_of_safetensors_is_not_unpickled(tmp_path, marke
     with pytest.raises(DamagedCheckpointError, match='safetensors'):
         read_checkpoint(path)
     assert not marker.exists()
+
+
+def test_a_training_starts_from_safetensors_with_the_convention_beside_them(tmp_path):
+    path = tmp_path / 'x.safetensors'
+    save_file(toy_weights(), path)
+    stated = {'channel_order': 'rgb', 'mean': [1, 2, 3], 'std': [4, 5, 6]}
+    path.with_suffix('.json').write_text(json.dumps({'input_convention': stated}))
+    cfg = toy_config(tmp_path / 'run', load_from=str(path))
+    install_safe_loading()
+    settle_convention(cfg, CheckpointLoader.load_checkpoint)
+    runner = ExactRunner.from_cfg(cfg)
+    runner.load_or_resume()
+    loaded = runner.model.state_dict()
+    assert all(torch.equal(value, loaded[key]) for key, value in toy_weights().items())
+    assert runner.model.data_preprocessor.mean.flatten().tolist() == [1, 2, 3]
 
 
 def test_the_hash_of_a_safetensors_file_is_checked(tmp_path):

@@ -4,12 +4,13 @@ import re
 
 import pytest
 import torch
-from mmengine.model import BaseModel, BaseTTAModel
+from mmengine.model import BaseModel, BaseModule, BaseTTAModel
 from mmengine.registry import MODELS
 from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
 
-from mmdetxfer.engine.fitting import check_fit
+from mmdetxfer.checkpoints.loading_schemes import install_safe_loading
+from mmdetxfer.engine.fitting import check_fit, check_initial_weights
 from mmdetxfer.errors import CheckpointError
 
 
@@ -124,7 +125,9 @@ def test_three_examples_are_named_and_the_rest_is_counted():
 def test_a_bare_backbone_is_told_how_to_be_loaded():
     model = Detector()
     state = {'weight': torch.zeros(3, 3), 'bias': torch.zeros(3)}
-    with pytest.raises(CheckpointError, match='bare backbone .then use init_cfg=dict'):
+    with pytest.raises(
+        CheckpointError, match="Weights of a part .* prefix='backbone.'"
+    ):
         check_fit(model, state, 'x.pth', is_whole=False)
 
 
@@ -142,10 +145,15 @@ def test_more_than_the_model_wants_is_no_fault():
 
 
 def test_missing_counters_of_batch_norm_are_no_fault():
-    """Converted weights have none; mmengine does not mind either."""
+    """Converted weights have none; mmengine does not mind either.
+
+    The version that goes with the state tells batch norm not to invent them.
+    """
     model = Bare()
     model.norm = nn.BatchNorm2d(2)
-    state = state_of(model, 'norm.num_batches_tracked')
+    state = model.state_dict()
+    del state['norm.num_batches_tracked']
+    assert state._metadata['norm'] == {'version': 2}
     check_fit(model, state, 'x.pth', is_whole=True)
     with pytest.raises(CheckpointError, match='norm.running_var is missing'):
         check_fit(model, state_of(model, 'norm.running_var'), 'x.pth', is_whole=True)
@@ -185,6 +193,65 @@ def test_the_check_leaves_the_model_as_the_load_made_it():
 def test_a_model_without_any_tensor_is_filled_by_anything():
     empty = nn.Sequential(nn.ReLU())
     assert '0 of 0' in check_fit(empty, {}, 'x.pth', is_whole=True)
+
+
+class Part(BaseModule):
+    """12 elements, from a file."""
+
+    def __init__(self, init_cfg=None):
+        super().__init__(init_cfg)
+        self.linear = nn.Linear(3, 3)
+
+
+class OwnWay(Part):
+    """Loads its file itself, as transformers do whose keys were renamed."""
+
+    def init_weights(self):
+        pass
+
+
+class WithParts(BaseModel):
+    def __init__(self, part=Part, **pretrained):
+        super().__init__()
+        self.part = part(dict(type='Pretrained', **pretrained) if pretrained else None)
+        self.head = nn.Linear(3, 1)
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        return inputs
+
+
+@pytest.fixture
+def whole_file(tmp_path):
+    """The weights of a whole model with such a part."""
+    torch.save({'state_dict': WithParts().state_dict()}, tmp_path / 'whole.pth')
+    return str(tmp_path / 'whole.pth')
+
+
+def initialised(**pretrained):
+    install_safe_loading()
+    model = WithParts(**pretrained)
+    model.init_weights()
+    return model
+
+
+@pytest.mark.parametrize('prefix', ['part.', 'part'])
+def test_a_part_that_starts_from_its_own_weights_is_filled(whole_file, prefix):
+    (line,) = check_initial_weights(initialised(checkpoint=whole_file, prefix=prefix))
+    assert line.startswith(f'{whole_file} (init_cfg of part) filled 2 of 2 tensors')
+
+
+def test_a_part_that_found_nothing_in_its_file_stops_the_training(whole_file):
+    """Without the prefix no key fits; mmengine logs that and trains from scratch."""
+    model = initialised(checkpoint=whole_file)
+    with pytest.raises(
+        CheckpointError, match='init_cfg of part. filled 0 of 2 .*prefix'
+    ):
+        check_initial_weights(model)
+
+
+def test_parts_that_load_in_their_own_way_or_from_nothing_are_left_alone(whole_file):
+    assert check_initial_weights(initialised()) == []
+    assert check_initial_weights(initialised(part=OwnWay, checkpoint=whole_file)) == []
 
 
 @MODELS.register_module(force=True)

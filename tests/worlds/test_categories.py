@@ -73,6 +73,23 @@ def test_every_texture_is_of_one_category_and_clutter_has_none_of_them():
         assert period not in CLUTTER_PERIODS_PX
 
 
+@pytest.mark.parametrize('domain', DOMAINS)
+def test_resizing_an_image_turns_no_texture_of_a_domain_into_another(domain):
+    """The period changes with the scale, family and direction stay."""
+    kinds = [(c.texture_family, c.texture[0]) for c in categories_of(domain)]
+
+    assert len(set(kinds)) == len(kinds)
+
+
+def test_squares_have_no_texture_that_a_quarter_turn_leaves_as_it_is():
+    """Checks and dots are the same at 0 and 90 degrees."""
+    square = [
+        c.texture[0] for c in CATEGORIES if c.texture_family in ('checks', 'dots')
+    ]
+
+    assert set(square) == {0, 45}
+
+
 def test_mirroring_an_image_turns_no_texture_into_another():
     """A mirror turns d degrees into -d, and objects have both: 0, 45 and 90 stay."""
     assert {item.texture[0] for item in CATEGORIES} == {0, 45, 90}

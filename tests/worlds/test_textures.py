@@ -90,6 +90,15 @@ def test_waves_are_stripes_that_swing_three_eighths_to_either_side():
     assert (values[32:64] == values[:32]).all()
 
 
+def test_triangles_are_halves_of_squares_cut_along_the_diagonal():
+    """At period 8 the pixel (x, y) of a square is inside where x > y."""
+    values = drawn('triangles', period_px=8)
+
+    inside = [[int(x > y) for x in range(8)] for y in range(8)]
+    assert values[:8, :8].tolist() == inside
+    assert (values[8:, 8:] == values[:-8, :-8]).all()
+
+
 def test_offsets_move_a_pattern():
     """A quarter of a period is 16384: 2 px of 8."""
     values = drawn('stripes', period_px=8)
