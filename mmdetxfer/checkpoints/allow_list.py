@@ -12,7 +12,7 @@ pointers).
 :func:`resolved` turns the stand-ins into values afterwards and refuses whatever is not
 plain data. ``deque`` comes back as a list; ``defaultdict``, ``ConfigDict`` and the
 ``argparse.Namespace`` in which many research repositories keep their settings come back
-as dicts, paths as strings.
+as dicts.
 """
 
 import math
@@ -173,11 +173,6 @@ def _as_dict(*content_or_factory: Any) -> dict:
     }
 
 
-def _as_text(*parts: Any) -> str:
-    """Answer for a path."""
-    return '/'.join(map(str, parts)).replace('//', '/')
-
-
 def _empty_bytes() -> bytes:
     """Answer for ``bytes``, which old pickles call for the empty ones."""
     return b''
@@ -202,7 +197,6 @@ STAND_INS: dict[str, Any] = {
     'mmengine.logging.history_buffer.HistoryBuffer': BufferStandIn,
     'numpy.dtype': DtypeStandIn,
     'numpy.ndarray': ArrayStandIn,
-    'pathlib.PosixPath': _as_text,
     **{f'builtins.{name}': _factory(name) for name in ('dict', 'float', 'int', 'list')},
     **{
         f'numpy.{core}.multiarray.{name}': stand_in

@@ -56,5 +56,9 @@ def _equal(one: Any, other: Any) -> bool:
     if torch.is_tensor(one) and torch.is_tensor(other):
         # NaN equals NaN here: the bits count.
         same_kind = one.dtype == other.dtype and one.shape == other.shape
-        return same_kind and one.numpy().tobytes() == other.numpy().tobytes()
+        return same_kind and torch.equal(_bytes_of(one), _bytes_of(other))
     return type(one) is type(other) and one == other
+
+
+def _bytes_of(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.contiguous().flatten().view(torch.uint8)

@@ -109,25 +109,6 @@ def history_buffer(log: np.ndarray, count: np.ndarray, max_length: int) -> Any:
     return HistoryBuffer(log, count, max_length=max_length)
 
 
-def equal_plain(one: Any, other: Any) -> bool:
-    """Whether two values are equal as plain data, arrays and tensors included."""
-    return _is_equal(to_plain(one), to_plain(other))
-
-
-def _is_equal(one: Any, other: Any) -> bool:
-    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
-        return one.dtype == other.dtype and torch.equal(one.cpu(), other.cpu())
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        same_keys = one.keys() == other.keys()
-        return same_keys and all(_is_equal(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        pairs = zip(one, other, strict=False)
-        return len(one) == len(other) and all(_is_equal(*pair) for pair in pairs)
-    return bool(one == other)
-
-
 def _plain_mapping(value: Mapping) -> dict:
     plain = {to_plain(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, Counter):

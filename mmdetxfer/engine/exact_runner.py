@@ -24,7 +24,7 @@ from mmdetxfer.checkpoints.writing import write_atomically
 from mmdetxfer.datasets import GuardedDataset
 from mmdetxfer.engine.cpu_ranks import CPU_WRAPPER, join_cpu_ranks
 from mmdetxfer.engine.exact_config import use_exact_parts
-from mmdetxfer.engine.fitting import check_fit
+from mmdetxfer.engine.fitting import check_fit, check_initial_weights
 from mmdetxfer.engine.unreadable_images import Unreadable
 from mmdetxfer.registry import RUNNERS
 
@@ -79,6 +79,9 @@ class ExactRunner(Runner):
         """
         if not self._resume:
             super()._init_model_weights()
+            model = getattr(self.model, 'module', self.model)
+            for line in check_initial_weights(model):
+                self.logger.info(line)
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
         """Load weights, and stop if they do not fit the model."""
@@ -209,6 +212,10 @@ class ExactRunner(Runner):
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """Call the hooks; complete and simplify a checkpoint after them."""
+        loaded = kwargs.get('checkpoint')
+        if fn_name == 'after_load_checkpoint' and 'state_dict' not in loaded:
+            # mmengine's EMAHook does not know bare state dicts.
+            kwargs['checkpoint'] = {'state_dict': loaded}
         super().call_hook(fn_name, **kwargs)
         if fn_name == 'before_save_checkpoint':
             self._complete(kwargs['checkpoint'])

@@ -6,7 +6,8 @@ backbone there, and one whose parts start from files must find them there, since
 transfer from nothing trains from scratch in silence.
 
 What fits is asked of the modules themselves, since some rename or resize what older
-files hold. As in mmengine, the counters of batch norm may be missing.
+files hold. As in mmengine, the counters of batch norm may be missing; they are not
+counted.
 """
 
 import re
@@ -33,11 +34,15 @@ def check_fit(model: Any, checkpoint: dict, filename: str, is_whole: bool) -> st
     state = checkpoint.get('state_dict', checkpoint)
     metadata = getattr(state, '_metadata', None) or {}
     state = {re.sub(r'^module\.', '', key): value for key, value in state.items()}
-    wanted = {k: v for k, v in model.state_dict().items() if torch.is_tensor(v)}
+    wanted = {
+        key: value
+        for key, value in model.state_dict().items()
+        if torch.is_tensor(value) and not key.endswith('num_batches_tracked')
+    }
     unfilled = {
         key: _reason(state.get(key), wanted[key])
         for key in _unfilled_keys(model, state, metadata)
-        if key in wanted and not key.endswith('num_batches_tracked')
+        if key in wanted
     }
     filled = {key: value for key, value in wanted.items() if key not in unfilled}
     part = 'backbone.' if hasattr(model, 'backbone') and not is_whole else ''

@@ -5,7 +5,6 @@ import io
 import pickle
 from argparse import Namespace
 from collections import Counter, OrderedDict, defaultdict, deque
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -208,13 +207,11 @@ def test_containers_come_back_as_plain_ones():
 
 
 def test_settings_of_research_repositories_come_back_as_dicts():
-    """Their checkpoints hold what argparse parsed, often with paths."""
-    output = [Path('/a/b.pth'), Path('c/d'), Path()]
-    settings = Namespace(lr=0.1, output=output, sizes=np.arange(2))
+    """Their checkpoints hold what argparse parsed."""
+    settings = Namespace(lr=0.1, output='x', sizes=np.arange(2))
     found = loaded({'args': settings})['args']
-    assert found['lr'] == 0.1 and found['sizes'].tolist() == [0, 1]
-    assert [Path(text) for text in found['output']] == output
-    assert all(type(text) is str for text in found['output'])
+    assert type(found) is dict and found['sizes'].tolist() == [0, 1]
+    assert (found['lr'], found['output']) == (0.1, 'x')
     refused(CallWithState(Namespace, (), 3), 'Namespace has no settings')
     refused(Namespace(run=torch.Size), 'it holds')
 

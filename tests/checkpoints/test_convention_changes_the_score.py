@@ -12,6 +12,7 @@ RGB with mean (100, 150, 200) and std 1. By hand, for the three images (R, G, B)
 So the right convention scores 1, and each of the two wrong ones 1/3.
 """
 
+import itertools
 import json
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from mmdetxfer.errors import UserError
 COLOURS = [(120, 140, 190), (90, 160, 195), (95, 140, 210)]
 RIGHT = {'channel_order': 'rgb', 'mean': [100, 150, 200], 'std': [1, 1, 1]}
 SWAPPED = {**RIGHT, 'channel_order': 'bgr'}
+
+_run_numbers = itertools.count()
 
 
 @pytest.fixture
@@ -58,9 +61,11 @@ def arguments(tmp_path):
 
 def score(arguments, checkpoint, options=None) -> float:
     """Test as the tool does and read the metric that it wrote."""
-    arguments.checkpoint, arguments.cfg_options = str(checkpoint), options
-    run_dir = f'{arguments.config}.{checkpoint.name}.{len(str(options))}'
-    arguments.work_dir = run_dir
+    # mmengine shares logs between runs of one name that start in the same second.
+    run_dir = f'{arguments.config}.{checkpoint.name}.{next(_run_numbers)}'
+    own = {'experiment_name': Path(run_dir).name}
+    arguments.checkpoint, arguments.work_dir = str(checkpoint), run_dir
+    arguments.cfg_options = {**own, **(options or {})}
     launching.test(arguments)
     (metrics,) = Path(run_dir).glob('*/2*.json')
     return json.loads(metrics.read_text())['toy/accuracy']

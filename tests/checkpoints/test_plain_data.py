@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from mmengine.logging import HistoryBuffer
 
 from mmdetxfer.checkpoints.plain_data import (
-    equal_plain,
     from_plain,
     history_buffer,
     to_plain,
@@ -263,15 +262,3 @@ def test_marks_that_hold_something_else_are_errors(marked, match):
 def test_columns_of_a_history_buffer_are_numbers():
     with pytest.raises(ValueError, match='two columns of numbers'):
         history_buffer(np.array(['a']), np.array([1]), 5)
-
-
-def test_equality_of_plain_data_looks_into_arrays():
-    one = {'palette': np.arange(3), 'classes': ('a', 'b'), 'w': torch.ones(2)}
-    other = {'palette': np.arange(3), 'classes': ('a', 'b'), 'w': torch.ones(2)}
-    assert equal_plain(one, other) and equal_plain(to_plain(one), other)
-    assert not equal_plain(one, {**other, 'palette': np.arange(4)})
-    assert not equal_plain(one, {**other, 'palette': np.arange(3.0)})
-    assert not equal_plain(one, {**other, 'classes': ['a', 'b']})
-    assert not equal_plain(one, {**other, 'classes': ('a', 'b', 'c')})
-    assert not equal_plain(one, {'palette': np.arange(3)})
-    assert equal_plain(None, None) and not equal_plain(None, {})

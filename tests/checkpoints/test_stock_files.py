@@ -10,7 +10,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from toy_runs import toy_config, toy_metainfo
 
-from mmdetxfer.checkpoints.plain_data import equal_plain
+from mmdetxfer.checkpoints.comparing import are_equal
 from mmdetxfer.checkpoints.reading import read_checkpoint
 from mmdetxfer.checkpoints.resumable import resumable_at
 from mmdetxfer.checkpoints.writing import recorded_sha256, sha256_of_file
@@ -49,16 +49,16 @@ def test_a_stock_training_file_is_read_whole(stock_folder):
     trusted = torch.load(stock_folder / 'epoch_2.pth', weights_only=False)
     assert found.keys() == trusted.keys()
     for part in ('state_dict', 'optimizer', 'param_schedulers'):
-        assert equal_plain(found[part], trusted[part])
+        assert are_equal(found[part], trusted[part])
     assert found['state_dict']._metadata == trusted['state_dict']._metadata
-    assert equal_plain(found['meta']['dataset_meta'], toy_metainfo())
+    assert are_equal(found['meta']['dataset_meta'], toy_metainfo())
     assert type(found['param_schedulers'][0]['milestones']) is Counter
     assert found['meta'].keys() - trusted['meta'].keys() == {'input_convention'}
     assert trusted['meta'].keys() - found['meta'].keys() == {'cfg'}
     hub, trusted_hub = found['message_hub'], trusted['message_hub']
     assert trusted_hub['runtime_info'].pop('cfg')
-    assert equal_plain(hub['runtime_info'], trusted_hub['runtime_info'])
-    assert equal_plain(hub['resumed_keys'], trusted_hub['resumed_keys'])
+    assert are_equal(hub['runtime_info'], trusted_hub['runtime_info'])
+    assert are_equal(hub['resumed_keys'], trusted_hub['resumed_keys'])
 
 
 def test_the_history_of_a_stock_file_has_its_statistics(stock_folder):
@@ -102,9 +102,7 @@ def test_our_runner_goes_on_from_a_stock_file_and_says_that_it_is_not_exact(
     assert sorted(p.name for p in work_dir.glob('epoch_*.pth')) == ['epoch_2.pth']
     # Without anything random in it, the training is even the stock one.
     mine = read_checkpoint(work_dir / 'epoch_2.pth')['state_dict']
-    assert equal_plain(
-        mine, read_checkpoint(stock_folder / 'epoch_2.pth')['state_dict']
-    )
+    assert are_equal(mine, read_checkpoint(stock_folder / 'epoch_2.pth')['state_dict'])
 
 
 @pytest.mark.parametrize('pattern', ['epoch_1.pth', 'epoch_2.pth', 'best_*.pth'])
@@ -123,13 +121,13 @@ def test_what_our_files_hold_comes_back_as_it_was(our_folder, stock_folder):
     assert (
         isinstance(found['palette'], np.ndarray) and found['palette'].dtype == np.uint8
     )
-    assert equal_plain(found, toy_metainfo())
+    assert are_equal(found, toy_metainfo())
     history = mine['message_hub']['log_scalars']['train/loss']
     wanted = stock['message_hub']['log_scalars']['train/loss']
     assert history.data[0].tolist() == wanted.data[0].tolist()
     assert type(mine['param_schedulers'][0]['milestones']) is Counter
     for part in ('state_dict', 'optimizer', 'param_schedulers'):
-        assert equal_plain(mine[part], stock[part])
+        assert are_equal(mine[part], stock[part])
 
 
 def test_our_own_file_is_resumed_without_a_word_about_other_data(our_folder, tmp_path):
@@ -139,4 +137,4 @@ def test_our_own_file_is_resumed_without_a_word_about_other_data(our_folder, tmp
     ExactRunner.from_cfg(toy_config(work_dir, load_from=path, resume=True)).train()
     assert 'metainfo' not in logged(work_dir) and 'not exact' not in logged(work_dir)
     mine = read_checkpoint(work_dir / 'epoch_2.pth')['state_dict']
-    assert equal_plain(mine, read_checkpoint(our_folder / 'epoch_2.pth')['state_dict'])
+    assert are_equal(mine, read_checkpoint(our_folder / 'epoch_2.pth')['state_dict'])
