@@ -4,6 +4,7 @@ from mmdetxfer.engine.class_check_hook import ClassCheckHook
 from mmdetxfer.engine.exact_loops import ExactEpochTrainLoop, ExactIterTrainLoop
 from mmdetxfer.engine.exact_runner import ExactRunner
 from mmdetxfer.engine.nonfinite_loss_hook import NonfiniteLossHook
+from mmdetxfer.engine.one_writer_logger_hook import OneWriterLoggerHook
 from mmdetxfer.engine.safe_checkpoint_hook import SafeCheckpointHook
 from mmdetxfer.engine.unreadable_images_hook import UnreadableImagesHook
 
@@ -13,6 +14,7 @@ __all__ = [
     'ExactIterTrainLoop',
     'ExactRunner',
     'NonfiniteLossHook',
+    'OneWriterLoggerHook',
     'SafeCheckpointHook',
     'UnreadableImagesHook',
 ]

@@ -8,6 +8,10 @@ _LOOPS = {
     'IterBasedTrainLoop': 'mmdetxfer.ExactIterTrainLoop',
 }
 
+_HOOKS = {
+    'CheckpointHook': 'mmdetxfer.SafeCheckpointHook',
+    'LoggerHook': 'mmdetxfer.OneWriterLoggerHook',
+}
 _GUARDS = ('ClassCheckHook', 'NonfiniteLossHook', 'UnreadableImagesHook')
 
 
@@ -28,10 +32,11 @@ def use_exact_parts(cfg: Any) -> Any:
     if cfg.get('default_hooks') is None:
         cfg.default_hooks = {}
     cfg.default_hooks.setdefault('checkpoint', dict(type='CheckpointHook', interval=1))
+    cfg.default_hooks.setdefault('logger', dict(type='LoggerHook'))
     hooks = [*cfg.default_hooks.values(), *(cfg.get('custom_hooks') or [])]
     for hook in hooks:
-        if isinstance(hook, dict) and plain_name(hook['type']) == 'CheckpointHook':
-            hook['type'] = 'mmdetxfer.SafeCheckpointHook'
+        if isinstance(hook, dict):
+            hook['type'] = _HOOKS.get(plain_name(hook['type']), hook['type'])
     present = {plain_name(hook['type']) for hook in hooks if isinstance(hook, dict)}
     missing = [dict(type=f'mmdetxfer.{x}') for x in _GUARDS if x not in present]
     cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *missing]

@@ -14,17 +14,19 @@ import mmengine
 import torch
 from mmengine.config import Config
 from mmengine.dist import get_rank, get_world_size, master_only
-from mmengine.runner import Runner
+from mmengine.logging import print_log
+from mmengine.runner import IterBasedTrainLoop, Runner
 
 from mmdetxfer.checkpoints.comparing import are_equal
 from mmdetxfer.checkpoints.loading_schemes import install_safe_loading
 from mmdetxfer.checkpoints.plain_data import to_plain
 from mmdetxfer.checkpoints.resumable import PROGRESS_KEY
 from mmdetxfer.checkpoints.writing import write_atomically
-from mmdetxfer.datasets import GuardedDataset
+from mmdetxfer.datasets import guarded
 from mmdetxfer.engine.cpu_ranks import CPU_WRAPPER, join_cpu_ranks
 from mmdetxfer.engine.exact_config import use_exact_parts
 from mmdetxfer.engine.fitting import check_fit, check_initial_weights
+from mmdetxfer.engine.resuming import settle_resume
 from mmdetxfer.engine.unreadable_images import Unreadable
 from mmdetxfer.registry import RUNNERS
 
@@ -41,6 +43,10 @@ class ExactRunner(Runner):
     def from_cfg(cls, cfg: Any) -> 'ExactRunner':
         """Build from a config, with the exact loops and checkpoint hook put in."""
         cfg = use_exact_parts(cfg if isinstance(cfg, Config) else Config(cfg))
+        seed = (cfg.get('randomness') or {}).get('seed')
+        if cfg.get('resume') and (not cfg.get('load_from') or seed is None):
+            # Started by a host's tool: the file and its seed are not known yet.
+            print_log(settle_resume(cfg, cfg.get('load_from') or 'auto'), 'current')
         return super().from_cfg(cfg)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -58,10 +64,11 @@ class ExactRunner(Runner):
     @staticmethod
     def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
         """Build a loader whose data set names an image that cannot be read."""
-        if isinstance(dataloader, dict):
-            dataset = {'type': GuardedDataset, 'dataset': dataloader['dataset']}
-            dataloader = {**dataloader, 'dataset': dataset}
-        return Runner.build_dataloader(dataloader, *args, **kwargs)
+        loader = Runner.build_dataloader(dataloader, *args, **kwargs)
+        # Samplers ask for the data set's own class, so the guard comes after them; a
+        # DataLoader forbids plain setting.
+        object.__setattr__(loader, 'dataset', guarded(loader.dataset))
+        return loader
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: Any) -> Any:
         """Wrap for CPU ranks without device ids."""
@@ -148,9 +155,14 @@ class ExactRunner(Runner):
     def _adapt_epoch_length(self, batches_then: int | None) -> None:
         """Keep the share of the epoch that is done when an epoch has other batches."""
         loop = self.train_loop
+        if isinstance(loop, IterBasedTrainLoop):
+            return
         batches_now = len(loop.dataloader)
-        is_by_epoch = loop.max_iters == loop.max_epochs * batches_now
-        if not batches_then or batches_then == batches_now or not is_by_epoch:
+        if not batches_then:
+            # Another Runner's file: it knows the epoch only.
+            fits = 0 <= loop._iter - loop._epoch * batches_now <= batches_now
+            batches_then = batches_now if fits else loop._iter // max(loop._epoch, 1)
+        if batches_then == batches_now:
             return
         done = loop._iter - loop._epoch * batches_then
         loop._iter = loop._epoch * batches_now + done * batches_now // batches_then

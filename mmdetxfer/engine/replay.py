@@ -197,6 +197,8 @@ class ReplayLoader(DataLoader):
             persistent_workers=loader.persistent_workers,
             pin_memory_device=loader.pin_memory_device,
         )
+        # Hooks read it; torch itself goes by the batch sampler.
+        object.__setattr__(self, 'batch_size', loader.batch_size)
         # What could not be read, of the batches that were handed out.
         self.unreadable: list[Unreadable] = []
 

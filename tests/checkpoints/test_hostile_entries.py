@@ -17,6 +17,7 @@ from mmdetxfer.checkpoints.loading_schemes import install_safe_loading
 from mmdetxfer.checkpoints.reading import trust_checkpoints
 from mmdetxfer.checkpoints.resumable import find_resumable
 from mmdetxfer.engine import ExactRunner, launching
+from mmdetxfer.engine.resuming import settle_resume
 from mmdetxfer.errors import CheckpointError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -73,7 +74,7 @@ def by_resume_of_the_hosts_runner(path, tmp_path):
 
 def by_resume_path(path, tmp_path):
     cfg = toy_config(tmp_path / 'run')
-    launching.settle_resume(cfg, str(path))
+    settle_resume(cfg, str(path))
     ExactRunner.from_cfg(cfg).train()
 
 

@@ -45,6 +45,7 @@ def test_every_checkpoint_hook_is_replaced_and_a_missing_one_added():
     assert [hook.type for hook in exact.custom_hooks[:2]] == [safe, 'EMAHook']
     added = use_exact_parts(Config(dict())).default_hooks.checkpoint
     assert added == dict(type=safe, interval=1)
+    assert exact.default_hooks.logger.type == 'mmdetxfer.OneWriterLoggerHook'
 
 
 def test_the_guards_are_added_to_every_training_once():

@@ -85,6 +85,8 @@ def test_mixed_precision_without_a_gpu_is_refused(cfg, monkeypatch):
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     with pytest.raises(UserError, match='needs a GPU'):
         check_before_building(cfg, 'train')
+    # A test needs no optimizer.
+    check_before_building(cfg, 'test')
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     check_before_building(cfg, 'train')
 
@@ -107,4 +109,12 @@ def test_synchronised_norms_on_cpu_ranks_are_refused_with_their_place(
         model=r'model\.backbone\.norm_cfg', list=r'heads\[0\]', sync_bn='sync_bn'
     )
     with pytest.raises(UserError, match=f'{places[where]}.* asks for SyncBN'):
+        check_before_building(cfg, 'train')
+
+
+def test_a_data_set_that_fetches_itself_need_not_be_there(cfg):
+    cfg.train_dataloader.dataset = dict(type='CIFAR10', data_root='data/absent')
+    check_before_building(cfg, 'train')
+    cfg.train_dataloader.dataset.download = False
+    with pytest.raises(UserError, match='data_root data/absent'):
         check_before_building(cfg, 'train')

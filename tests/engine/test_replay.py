@@ -159,3 +159,8 @@ def test_the_random_state_comes_back():
     set_random_state(state)
     second = (random.gauss(0, 1), np.random.standard_normal(3).tolist(), torch.rand(2))
     assert first[:2] == second[:2] and torch.equal(first[2], second[2])
+
+
+def test_hooks_can_read_the_batch_size():
+    loader = DataLoader(Numbers(), batch_size=5, collate_fn=list)
+    assert replayable(loader, 0, 0).batch_size == 5

@@ -30,7 +30,7 @@ from mmengine.registry import (
 from mmengine.structures import BaseDataElement
 
 from mmdetxfer.engine import ExactRunner
-from mmdetxfer.engine.launching import settle_resume
+from mmdetxfer.engine.resuming import settle_resume
 from mmdetxfer.errors import UserError
 
 

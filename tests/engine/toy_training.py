@@ -278,7 +278,7 @@ def train(
 def _train_here(cfg, resume, rank, num_ranks, port, log):
     """Train in this process, as one of the ranks."""
     from mmdetxfer.engine import ExactRunner
-    from mmdetxfer.engine.launching import settle_resume
+    from mmdetxfer.engine.resuming import settle_resume
 
     torch.set_num_threads(1)
     cfg = Config(cfg)

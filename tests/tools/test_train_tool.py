@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 from tool_runner import CLS, DET, REPOSITORY, SEG, clean_environment, copy_of
 
-from mmdetxfer.engine.launching import settle_resume
+from mmdetxfer.engine.resuming import settle_resume
 from mmdetxfer.errors import CheckpointError
 
 ONE_EPOCH = ('train_cfg.max_epochs=1', 'train_cfg.val_interval=9')

@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -74,7 +75,10 @@ def undisturbed(args: argparse.Namespace, folder: Path) -> dict:
     record = folder / 'undisturbed.json'
     if not record.is_file():
         print(f'training undisturbed in {folder}', flush=True)
-        code, seconds = run(start_training(args, folder, True), folder / 'log.txt')
+        # A reference that was killed itself would prove nothing.
+        shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        code, seconds = run(start_training(args, folder, False), folder / 'log.txt')
         if code != 0:
             raise UserError(
                 f'the undisturbed training failed (exit code {code}); see '
