@@ -5,7 +5,9 @@ decide: what a checkpoint carries, or what is published with its address, goes i
 model's ``data_preprocessor`` and into the colour type of the pipelines. The user's own
 ``input_convention`` is needed where the weights say nothing and refused where it
 disagrees; ``input_convention='from_config'`` says that the config's preprocessor is
-right.
+right. A config that prepares its input otherwise than with three means and stds (one
+channel, a ``Normalize`` step) is left alone, and says 'from_config' in its checkpoints:
+they fit configs of that kind.
 """
 
 from collections.abc import Iterator
@@ -26,6 +28,7 @@ from mmdetxfer.errors import UserError
 FROM_CONFIG = 'from_config'
 # OpenCV's ways to give three channels in BGR order.
 _BGR_COLOUR_TYPES = ('color', 'color_ignore_orientation')
+_NO_WEIGHTS = 'no weights given: the config decides'
 _PRETRAINED = ('Pretrained', 'PretrainedInit')
 
 
@@ -40,7 +43,8 @@ class SettledConvention:
     def __str__(self) -> str:
         """Return the one line that a run prints."""
         changes = f'; replaced {", ".join(self.replaced)}' if self.replaced else ''
-        return f'input convention: {self.convention} ({self.source}){changes}'
+        convention = self.convention or "the config's own preprocessing"
+        return f'input convention: {convention} ({self.source}){changes}'
 
 
 def settle_convention(cfg: Any, read: Any) -> SettledConvention:
@@ -60,13 +64,15 @@ def settle_convention(cfg: Any, read: Any) -> SettledConvention:
         own = convention_of_preprocessor(preprocessor)
     carried, source = _carried_by_weights(cfg, read)
     stated = _stated(cfg, own)
+    is_left_to_config = FROM_CONFIG in (carried, cfg.get('input_convention'))
+    carried = None if carried == FROM_CONFIG else carried
     if carried and stated and not carried.agrees_with(stated):
         raise UserError(
             f'input_convention: the config states {stated}, but {source} was trained '
             f'with {carried}; remove the statement or name other weights'
         )
     settled = carried or stated
-    if settled is None and source:
+    if settled is None and source and not (own is None and is_left_to_config):
         raise UserError(
             f'the input convention of {source} is not known; state it in the config, '
             f'input_convention = one of {", ".join(map(repr, NAMED_CONVENTIONS))}, a '
@@ -74,13 +80,14 @@ def settle_convention(cfg: Any, read: Any) -> SettledConvention:
             f'({own or "none"}) is the one that the weights were trained with'
         )
     if settled is None:
-        settled, where = own, 'no weights given: the config decides'
+        where = f'of {source}, left to the config' if source else _NO_WEIGHTS
+        settled = own
     else:
         where = f'of {source}' if carried else 'stated in the config'
     replaced: tuple = ()
     if settled is not None:
         replaced = tuple(dict.fromkeys(_write(cfg, preprocessor, own, settled)))
-    cfg.input_convention = None if settled is None else settled.to_dict()
+    cfg.input_convention = FROM_CONFIG if settled is None else settled.to_dict()
     return SettledConvention(settled, where, replaced)
 
 
@@ -115,15 +122,21 @@ def _name_of_type(entry: Any) -> str:
     return name.rsplit('.', 1)[-1]
 
 
-def _carried_by_weights(cfg: Any, read: Any) -> tuple[InputConvention | None, str]:
-    """Return the weights' convention (None if unknown) and the name of the weights."""
+def _carried_by_weights(cfg: Any, read: Any) -> tuple[Any, str]:
+    """Return the weights' convention and the name of the weights.
+
+    The convention is None if unknown, 'from_config' if their config's was not plain.
+    """
     known: dict[str, InputConvention] = {}
-    unknown = []
+    unknown, left_to_config = [], []
     for address in weights_named_in(cfg):
         convention = convention_of_address(address)
         if convention is None and not address.endswith('(pretrained=True)'):
             meta = read(address).get('meta')
             carried = meta.get('input_convention') if isinstance(meta, dict) else None
+            if carried == FROM_CONFIG:
+                left_to_config.append(address)
+                continue
             convention = None if carried is None else parse_convention(carried)
         if convention is None:
             unknown.append(address)
@@ -139,18 +152,14 @@ def _carried_by_weights(cfg: Any, read: Any) -> tuple[InputConvention | None, st
     if known:
         first = next(iter(known))
         return known[first], first
-    return None, unknown[0] if unknown else ''
+    if unknown or not left_to_config:
+        return None, unknown[0] if unknown else ''
+    return FROM_CONFIG, left_to_config[0]
 
 
 def _stated(cfg: Any, own: InputConvention | None) -> InputConvention | None:
     stated = cfg.get('input_convention')
     if stated == FROM_CONFIG:
-        if own is None:
-            raise UserError(
-                "input_convention='from_config' needs a config with a "
-                'data_preprocessor with mean and std of three values and without a '
-                'Normalize step; this one has none'
-            )
         return own
     return None if stated is None else parse_convention(stated)
 

@@ -221,18 +221,41 @@ def test_from_config_keeps_the_configs_own(cfg):
     assert cfg.input_convention == settled.convention.to_dict()
 
 
-@pytest.mark.parametrize(
-    'change',
-    [
-        dict(data_preprocessor=None),
-        dict(data_preprocessor=dict(mean=[1.0], std=[1.0])),
-    ],
-)
-def test_from_config_needs_a_config_that_says_it(cfg, change):
+OTHERWISE = [
+    dict(data_preprocessor=None),
+    dict(data_preprocessor=dict(mean=[1.0], std=[1.0])),
+]
+
+
+@pytest.mark.parametrize('change', OTHERWISE)
+def test_input_of_another_kind_is_left_to_its_config(cfg, change):
+    """One channel, or none stated: whatever it is, nothing is written over it."""
     cfg.model.update(change)
     cfg.load_from, cfg.input_convention = 'x.pth', 'from_config'
-    with pytest.raises(UserError, match="'from_config' needs a config with"):
-        settle_convention(cfg, carrying(**{'x.pth': None}))
+    before = copy.deepcopy(cfg.model)
+    settled = settle_convention(cfg, carrying(**{'x.pth': None}))
+    assert cfg.model == before and settled.convention is None
+    assert "the config's own preprocessing (of x.pth, left to" in str(settled)
+
+
+@pytest.mark.parametrize('change', OTHERWISE)
+def test_what_a_config_of_another_kind_wrote_is_read_by_it_alone(cfg, change):
+    """It trains without a statement, and its checkpoints are tested without one."""
+    plain = copy.deepcopy(cfg)
+    cfg.model.update(change)
+    settle_convention(cfg, no_reading)
+    travelling = cfg.input_convention
+    assert travelling == 'from_config'
+    cfg.pop('input_convention')
+    for config in (cfg, plain):
+        config.load_from = 'x.pth'
+    assert settle_convention(cfg, carrying(**{'x.pth': travelling})).convention is None
+    with pytest.raises(UserError, match='convention of x.pth is not known; state it'):
+        settle_convention(plain, carrying(**{'x.pth': travelling}))
+    cfg.pop('input_convention')
+    two_parts(cfg, 'x.pth', 'y.pth').load_from = None
+    with pytest.raises(UserError, match='convention of y.pth is not known'):
+        settle_convention(cfg, carrying(**{'x.pth': travelling, 'y.pth': None}))
 
 
 def test_nothing_given_keeps_the_configs_own_and_writes_it_down(cfg):
@@ -311,7 +334,7 @@ def test_a_config_without_a_preprocessor_cannot_hold_a_convention():
 def test_a_config_without_model_and_weights_has_no_convention():
     cfg = Config(dict(model=dict(type='X')))
     settled = settle_convention(cfg, no_reading)
-    assert settled.convention is None and cfg.input_convention is None
+    assert settled.convention is None and cfg.input_convention == 'from_config'
 
 
 def test_a_config_that_normalises_in_its_pipeline_is_refused():
@@ -322,9 +345,6 @@ def test_a_config_that_normalises_in_its_pipeline_is_refused():
         settle_convention(cfg, no_reading)
     cfg.model.backbone.init_cfg = None
     assert settle_convention(cfg, no_reading).convention is None
-    cfg.input_convention = 'from_config'
-    with pytest.raises(UserError, match='without a Normalize step'):
-        settle_convention(cfg, no_reading)
 
 
 def test_a_preprocessor_without_words_gets_the_word_of_its_host():
