@@ -23,6 +23,8 @@ def name(path: Path) -> str:
 def docstring_faults(text: str, path: str) -> Iterator[str]:
     """Yield what is missing in a config's header."""
     header = ast.get_docstring(ast.parse(text)) or ''
+    # A long command goes on in the next line.
+    header = re.sub(r'(?<!\n)\n(?!\n|\w+: )', ' ', header)
     if '?' not in header.split('\n\n')[0]:
         yield 'the docstring begins with no question'
     commands = re.findall(r'^Command: (python|bash) (.+)$', header, re.MULTILINE)

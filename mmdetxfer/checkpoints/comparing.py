@@ -17,7 +17,7 @@ def differing_parts(first: Path, second: Path) -> list[str]:
     """Return the names of the tensors and values in which two checkpoints differ.
 
     Compared are weights, averaged weights, optimizer and schedules, the number of
-    iterations and the random state of every rank.
+    iterations, the random state of every rank and what its parts hold besides.
     """
     mine, theirs = (dict(_leaves(_decisive(path), '')) for path in (first, second))
     names = sorted(mine.keys() | theirs.keys())
@@ -35,9 +35,10 @@ def are_equal(first: Any, second: Any) -> bool:
 def _decisive(path: Path) -> dict:
     checkpoint = read_checkpoint(path)
     parts: dict[str, Any] = {key: checkpoint.get(key) for key in _DECISIVE}
-    parts['iter'] = checkpoint['meta']['iter']
+    parts['iter'] = (checkpoint.get('meta') or {}).get('iter')
     ranks = (checkpoint.get('mmdetxfer_progress') or {}).get('ranks') or []
-    parts['random_state'] = [rank.get('random_state') for rank in ranks]
+    kept = ('random_state', 'held_state')
+    parts['ranks'] = [{key: rank.get(key) for key in kept} for rank in ranks]
     return parts
 
 

@@ -36,7 +36,7 @@ def test_each_decisive_part_is_named(tmp_path):
         ),
         'optimizer.lr.0': lambda c: c['optimizer'].update(lr=[0.2]),
         'param_schedulers.0.last_step': lambda c: c['param_schedulers'][0].clear(),
-        'random_state.0.torch': lambda c: c['mmdetxfer_progress']['ranks'][0][
+        'ranks.0.random_state.torch': lambda c: c['mmdetxfer_progress']['ranks'][0][
             'random_state'
         ].update(torch=torch.zeros(3)),
     }

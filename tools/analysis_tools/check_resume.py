@@ -1,12 +1,13 @@
 """Kill a training at random moments, resume it, and compare it with an undisturbed one.
 
 Every repetition is a training of CONFIG that is killed (SIGKILL, with its workers) at a
-random moment and resumed with --resume until it ends; its last checkpoint must equal,
-bit for bit, that of the training that nobody killed. The finished repetitions are kept
-in the work_dir, so that the command itself can be killed and started again.
+random moment after its Runner was built, and resumed with --resume until it ends; its
+last checkpoint must equal, bit for bit, that of the training that nobody killed. The
+finished repetitions are kept in the work_dir, so that the command itself can be killed
+and started again.
 
 Example: python tools/analysis_tools/check_resume.py
-configs/tiny/tiny_det_retinanet-r18_ 1xb4-2e_world-voc.py --repetitions 50 --jobs 2
+configs/tiny/resume_det_retinanet-swin_1xb2-12e_world-voc.py --jobs 2
 """
 
 import argparse
@@ -78,6 +79,7 @@ def undisturbed(args: argparse.Namespace, folder: Path) -> dict:
         # A reference that was killed itself would prove nothing.
         shutil.rmtree(folder)
         folder.mkdir(parents=True)
+        started = time.time()
         code, seconds = run(start_training(args, folder, False), folder / 'log.txt')
         if code != 0:
             raise UserError(
@@ -85,7 +87,10 @@ def undisturbed(args: argparse.Namespace, folder: Path) -> dict:
                 f'{folder}/log.txt'
             )
         last = (folder / 'last_checkpoint').read_text().strip()
-        record.write_text(json.dumps({'checkpoint': last, 'seconds': seconds}))
+        # mmengine writes the config when the Runner is built.
+        built = (folder / Path(args.config).name).stat().st_mtime - started
+        times = {'built_after_s': built, 'seconds': seconds}
+        record.write_text(json.dumps({'checkpoint': last, **times}))
     return json.loads(record.read_text())
 
 
@@ -99,11 +104,13 @@ def one_repetition(args: argparse.Namespace, number: int, whole: dict) -> dict:
         return json.loads(record.read_text())
     folder.mkdir(parents=True, exist_ok=True)
     moments = random.Random(f'{args.seed} {number}')
-    killed_after = []
+    killed_after, num_resumed = [], 0
     for _ in range(args.kills):
-        moment = moments.uniform(0.0, whole['seconds'])
+        moment = moments.uniform(whole['built_after_s'], whole['seconds'])
         code, _ = run(start_training(args, folder, True), folder / 'log.txt', moment)
-        killed_after.append(moment if code == -signal.SIGKILL else None)
+        is_killed = code == -signal.SIGKILL
+        killed_after.append(moment if is_killed else None)
+        num_resumed += is_killed and (folder / 'last_checkpoint').is_file()
     code, _ = run(start_training(args, folder, True), folder / 'log.txt')
     theirs = Path(whole['checkpoint'])
     mine = folder / theirs.name
@@ -111,7 +118,8 @@ def one_repetition(args: argparse.Namespace, number: int, whole: dict) -> dict:
         differing = [f'the resumed training failed, exit code {code}']
     else:
         differing = differing_parts(mine, theirs)
-    result = {'killed_after_s': killed_after, 'differing': differing}
+    result = {'killed_after_s': killed_after, 'num_resumed': num_resumed}
+    result['differing'] = differing
     record.write_text(json.dumps(result))
     return result
 
@@ -134,7 +142,11 @@ def main() -> None:
             print(f'{number:03d} differs: {", ".join(result["differing"][:3])}')
     exact = sum(not result['differing'] for result in results)
     killed = sum(m is not None for r in results for m in r['killed_after_s'])
-    print(f'{exact} of {len(results)} equal the undisturbed training ({killed} kills)')
+    resumed = sum(result['num_resumed'] for result in results)
+    print(
+        f'{exact} of {len(results)} equal the undisturbed training ({killed} kills, '
+        f'{resumed} of them after the first checkpoint)'
+    )
     if exact < len(results):
         raise UserError(f'{len(results) - exact} resumed trainings differ, see above')
 
