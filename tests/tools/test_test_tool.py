@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config, ConfigDict
 from tool_runner import CLS, DET, SEG
 
 from mmdetxfer.checkpoints.writing import sha256_of_file
@@ -165,6 +166,68 @@ def test_test_time_augmentation_changes_the_predictions_in_one_process_and_in_tw
     assert one == two
 
 
+def mirrored(config: Path, folder: Path) -> Path:
+    """Write a config that tests on mirror images."""
+    pipeline = Config.fromfile(config).test_dataloader.dataset.pipeline
+    pipeline.insert(-1, ConfigDict(type='RandomFlip', prob=1.0))
+    pipeline = [step.to_dict() for step in pipeline]
+    text = f"""_base_ = {str(config)!r}
+test_dataloader = dict(dataset=dict(pipeline={pipeline!r}))
+"""
+    path = folder / f'mirrored_{config.name}'
+    path.write_text(text)
+    return path
+
+
+def test_a_classifiers_usual_augmentation_averages_the_image_and_its_mirror_image(
+    run, tools, here, checkpoints
+):
+    run(CLS, '--out', 'plain.npz')
+    run(CLS, '--tta', '--out', 'both.npz', name='both')
+    path, options = mirrored(CLS, here), ('--cfg-options', *ODD[CLS])
+    mirror = (path, checkpoints[CLS], '--work-dir', 'mirror', '--out', 'mirror.npz')
+    tools('test.py', *mirror, *options, cwd=here)
+    plain, mirror, both = (
+        load_predictions(here / f'{name}.npz').columns['scores']
+        for name in ('plain', 'mirror', 'both')
+    )
+    assert np.abs(plain - mirror).max() > 1e-4
+    np.testing.assert_allclose(both, (plain + mirror) / 2, rtol=1e-5, atol=1e-8)
+
+
+def test_a_detectors_usual_augmentation_pools_the_boxes_of_image_and_mirror_image(
+    run, tools, here, checkpoints
+):
+    """A box of a mirror image of width w lies, mirrored back, from w - x2 to w - x1."""
+    run(DET, '--out', 'plain.npz')
+    run(DET, '--tta', '--out', 'both.npz', name='both')
+    path, options = mirrored(DET, here), ('--cfg-options', *ODD[DET])
+    mirror = (path, checkpoints[DET], '--work-dir', 'mirror', '--out', 'mirror.npz')
+    tools('test.py', *mirror, *options, cwd=here)
+    plain, mirror, both = (
+        load_predictions(here / f'{name}.npz') for name in ('plain', 'mirror', 'both')
+    )
+    contributed = [0, 0]
+    images = here / 'work_dirs/world_tiny/VOCdevkit/VOC2007/JPEGImages'
+    for index, image_id in enumerate(both.image_ids):
+        width = cv2.imread(str(images / f'{image_id}.jpg')).shape[1]
+        theirs = mirror.columns['boxes'][mirror.columns['image_index'] == index]
+        back = np.stack(
+            [width - theirs[:, 2], theirs[:, 1], width - theirs[:, 0], theirs[:, 3]], 1
+        )
+        own = plain.columns['boxes'][plain.columns['image_index'] == index]
+        pooled = both.columns['boxes'][both.columns['image_index'] == index]
+        assert 0 < len(pooled) <= 100
+        near = [
+            np.abs(pooled[:, None] - boxes[None]).max(2).min(1) < 1e-2
+            for boxes in (own, back)
+        ]
+        assert (near[0] | near[1]).all()
+        contributed[0] += int((near[0] & ~near[1]).sum())
+        contributed[1] += int((near[1] & ~near[0]).sum())
+    assert min(contributed) > 0
+
+
 @pytest.mark.parametrize('config', [CLS, DET, SEG])
 def test_painted_predictions_lie_in_the_folder_that_is_named(run, here, config):
     options = ('default_hooks.visualization.interval=1',)
@@ -211,8 +274,8 @@ REFUSED = {
         r'--out p\.json: expected a name that ends in \.npz or \.parquet for detection',
     ),
     'no test-time augmentation': (
-        (DET, 'detector.pth', '--tta'),
-        r'--tta: the config has no tta_model and tta_pipeline; add them',
+        (SEG, 'detector.pth', '--tta', '--cfg-options', 'tta_model=None'),
+        r'--tta: the config has no tta_model and tta_pipeline, and mmseg has no usual',
     ),
     'nothing that paints': (
         (
