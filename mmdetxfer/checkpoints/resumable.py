@@ -6,6 +6,7 @@ The newest whole training checkpoint is taken; a damaged one is named and passed
 
 import re
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from mmdetxfer.checkpoints.reading import read_checkpoint
@@ -13,6 +14,8 @@ from mmdetxfer.errors import CheckpointError
 
 # Where our Runner keeps what exact resume needs beside what mmengine saves.
 PROGRESS_KEY = 'mmdetxfer_progress'
+# What the checkpoint hook writes, and the hashes beside it.
+_OF_TRAINING = re.compile(r'((epoch|iter)_\d+|best_.*)\.[a-z]+(\.sha256)?$')
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,23 @@ def resumable_at(path: Path) -> Resumable:
     return _described(path, checkpoint, ())
 
 
+def set_checkpoints_aside(folder: Path) -> Path | None:
+    """Move a training's own checkpoints into a new folder ``former_N`` in ``folder``.
+
+    Their names end in a number, or begin with 'best_'. Returns where they are now, None
+    if there were none.
+    """
+    found = [path for path in folder.glob('*.*') if _OF_TRAINING.match(path.name)]
+    if not found:
+        return None
+    places = (folder / f'former_{number}' for number in count(1))
+    aside = next(place for place in places if not place.exists())
+    aside.mkdir()
+    for path in found:
+        path.rename(aside / path.name)
+    return aside
+
+
 def _missing_parts(checkpoint: dict) -> list[str]:
     meta = checkpoint.get('meta')
     place = meta if isinstance(meta, dict) else {}
@@ -87,7 +107,8 @@ def _newest_first(work_dir: Path) -> list[Path]:
     """
     named = _last_checkpoint(work_dir)
     folders = {work_dir.resolve()} | ({named.parent.resolve()} if named else set())
-    found = [path for folder in folders for path in folder.glob('*.pth')]
+    endings = {'.pth'} | ({named.suffix} if named else set())
+    found = [path for x in folders for path in x.glob('*') if path.suffix in endings]
     training = [path for path in found if not path.name.startswith('best_')]
     training.sort(key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
     if named is None or named.resolve() not in training:

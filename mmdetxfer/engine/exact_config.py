@@ -1,6 +1,7 @@
 """Puts the exact loops and the safe checkpoint hook into any host's config."""
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 _LOOPS = {
@@ -12,6 +13,7 @@ _HOOKS = {
     'CheckpointHook': 'mmdetxfer.SafeCheckpointHook',
     'LoggerHook': 'mmdetxfer.OneWriterLoggerHook',
 }
+_REMEMBERING = {'CachedMosaic', 'CachedMixUp'}
 _GUARDS = ('ClassCheckHook', 'NonfiniteLossHook', 'UnreadableImagesHook')
 
 
@@ -19,7 +21,7 @@ def use_exact_parts(cfg: Any) -> Any:
     """Return a copy of an mmengine config whose training can be resumed exactly.
 
     Only mmengine's own loops and checkpoint hook are replaced, with their arguments; a
-    loop of another type stays and is named by :func:`unsupported_loop`.
+    loop of another type stays and is named by :func:`inexact_parts`.
     """
     cfg = copy.deepcopy(cfg)
     train_cfg = cfg.get('train_cfg')
@@ -43,14 +45,27 @@ def use_exact_parts(cfg: Any) -> Any:
     return cfg
 
 
-def unsupported_loop(cfg: Any) -> str | None:
-    """Return the name of a training loop that cannot be resumed exactly, or None."""
-    train_cfg = cfg.get('train_cfg')
-    if not train_cfg or 'type' not in train_cfg:
-        return None
-    name = plain_name(train_cfg['type'])
-    is_known = name in _LOOPS or name.startswith('Exact')
-    return None if is_known else name
+def inexact_parts(cfg: Any) -> list[str]:
+    """Name what keeps a resumed training from being exact: loops and transforms.
+
+    Transforms that remember earlier images do so in the workers, out of reach.
+    """
+    train_cfg = cfg.get('train_cfg') or {}
+    loop = plain_name(train_cfg['type']) if 'type' in train_cfg else 'Exact'
+    inexact = [] if loop in _LOOPS or loop.startswith('Exact') else [loop]
+    names = {plain_name(t) for t in _types_in(cfg.get('train_dataloader'))}
+    return inexact + sorted(names & _REMEMBERING)
+
+
+def _types_in(node: Any) -> Iterator[Any]:
+    """Yield every type in a nested config."""
+    if isinstance(node, dict):
+        if node.get('type'):
+            yield node['type']
+        node = list(node.values())
+    if isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _types_in(value)
 
 
 def plain_name(registered: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from mmengine.dist import get_rank
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
+from mmdetxfer.engine.held_state import held_state
 from mmdetxfer.engine.random_state import (
     kept_random_state,
     random_state,
@@ -37,6 +38,7 @@ class _ExactProgress:
             'random_state': state,
             'is_validated': in_validation,
             'unreadable': unreadable,
+            'held_state': held_state(self.runner),
         }
 
     def resume_from(self, random_state_then: dict | None, is_validated: bool) -> None:

@@ -26,6 +26,7 @@ from mmdetxfer.datasets import guarded
 from mmdetxfer.engine.cpu_ranks import CPU_WRAPPER, join_cpu_ranks
 from mmdetxfer.engine.exact_config import use_exact_parts
 from mmdetxfer.engine.fitting import check_fit, check_initial_weights
+from mmdetxfer.engine.held_state import set_held_state
 from mmdetxfer.engine.resuming import settle_resume
 from mmdetxfer.engine.unreadable_images import Unreadable
 from mmdetxfer.registry import RUNNERS
@@ -141,6 +142,7 @@ class ExactRunner(Runner):
             )
         self._adapt_epoch_length(progress.get('batches_per_epoch'))
         mine = ranks[get_rank()] if ranks else {}
+        set_held_state(self, mine.get('held_state', {}))
         if hasattr(loop, 'resume_from'):
             is_validated = mine.get('is_validated', False)
             loop.resume_from(mine.get('random_state'), is_validated)

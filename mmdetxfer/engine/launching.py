@@ -8,12 +8,11 @@ config; then what cannot work is refused, before hours of training.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.dist import init_dist
 from mmengine.runner.checkpoint import CheckpointLoader
 
@@ -21,10 +20,11 @@ from mmdetxfer.checkpoints.loading_schemes import install_safe_loading
 from mmdetxfer.checkpoints.reading import trust_checkpoints
 from mmdetxfer.checkpoints.settle_convention import settle_convention
 from mmdetxfer.engine.cpu_ranks import join_cpu_ranks
-from mmdetxfer.engine.exact_config import unsupported_loop
+from mmdetxfer.engine.exact_config import inexact_parts
 from mmdetxfer.engine.exact_runner import ExactRunner
 from mmdetxfer.engine.preflight import check_before_building
 from mmdetxfer.engine.resuming import settle_resume
+from mmdetxfer.engine.test_time_augmentation import use_test_time_augmentation
 from mmdetxfer.errors import UserError
 
 
@@ -40,9 +40,8 @@ def train(args: Any) -> None:
     if args.auto_scale_lr:
         _use_auto_scale_lr(cfg)
     _say(settle_resume(cfg, args.resume))
-    loop = unsupported_loop(cfg)
-    if loop is not None:
-        _say(f"{loop} is not one of mmengine's loops: a resumed run will not be exact")
+    for part in inexact_parts(cfg):
+        _say(f'{part} has a state that cannot be saved: a resumed run is not exact')
     _prepare(cfg, 'train')
     with _missing_files_named():
         ExactRunner.from_cfg(cfg).train()
@@ -65,7 +64,7 @@ def test(args: Any) -> None:
         _use_visualization(cfg, args)
     _prepare(cfg, 'test')
     if args.tta:
-        _use_tta(cfg)
+        use_test_time_augmentation(cfg)
     with _missing_files_named():
         runner = ExactRunner.from_cfg(cfg)
         if writer is not None:
@@ -174,16 +173,3 @@ def _use_visualization(cfg: Config, args: Any) -> None:
             cfg.visualizer['save_dir'] = args.show_dir
         else:
             hook['test_out_dir'] = args.show_dir
-
-
-def _use_tta(cfg: Config) -> None:
-    if 'tta_model' not in cfg or 'tta_pipeline' not in cfg:
-        raise UserError(
-            '--tta: the config has no tta_model and tta_pipeline; add them as in '
-            "mmdet's configs/_base_ or the host's documentation"
-        )
-    cfg.model = ConfigDict(**deepcopy(cfg.tta_model), module=cfg.model)
-    dataset = cfg.test_dataloader.dataset
-    while 'dataset' in dataset:
-        dataset = dataset.dataset
-    dataset.pipeline = cfg.tta_pipeline

@@ -14,6 +14,7 @@ from mmengine.dist import get_world_size, is_main_process
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 
+from mmdetxfer.checkpoints.resumable import set_checkpoints_aside
 from mmdetxfer.checkpoints.writing import (
     remove_checkpoint,
     remove_unfinished,
@@ -72,7 +73,19 @@ class SafeCheckpointHook(CheckpointHook):
                 runner.logger.info(
                     f'removed {leftover}, which a kill left half written'
                 )
+            if not runner._resume:
+                self._set_former_training_aside(runner)
         self._round_interval_up(runner)
+
+    def _set_former_training_aside(self, runner: Any) -> None:
+        """Move a former training's files where no later resume takes them for ours."""
+        aside = set_checkpoints_aside(Path(self.out_dir))
+        if aside is not None:
+            runner.logger.warning(
+                f'this is a new training: the checkpoints of the former one in '
+                f'{self.out_dir} are in {aside} now'
+            )
+            (Path(runner.work_dir) / 'last_checkpoint').unlink(missing_ok=True)
 
     def _round_interval_up(self, runner: Any) -> None:
         """Let iteration checkpoints fall where no gradient is waiting."""

@@ -6,7 +6,11 @@ import shutil
 import pytest
 import torch
 
-from mmdetxfer.checkpoints.resumable import find_resumable, resumable_at
+from mmdetxfer.checkpoints.resumable import (
+    find_resumable,
+    resumable_at,
+    set_checkpoints_aside,
+)
 from mmdetxfer.checkpoints.writing import (
     TEMPORARY_SUFFIX,
     sha256_path,
@@ -227,3 +231,36 @@ def test_a_new_training_in_an_old_folder_counts_not_the_old_one(work_dir):
 def test_a_pointer_to_nothing_is_not_followed(work_dir, text):
     (work_dir / 'last_checkpoint').write_text(text)
     assert find_resumable(work_dir).path.name == 'epoch_3.pth'
+
+
+def test_files_with_the_ending_of_the_last_one_are_found(tmp_path):
+    """A checkpoint hook may be told filename_tmpl='epoch_{}.ckpt'."""
+    for epoch in (1, 2):
+        path = save(tmp_path / f'epoch_{epoch}.ckpt', epoch=epoch)
+    assert find_resumable(tmp_path) is None
+    (tmp_path / 'last_checkpoint').write_text(str(path))
+    assert find_resumable(tmp_path).path == path
+    truncate(path)
+    assert find_resumable(tmp_path).path == tmp_path / 'epoch_1.ckpt'
+
+
+def test_a_former_trainings_checkpoints_are_set_aside_with_their_hashes(work_dir):
+    """Weights that the user put there, and logs, stay."""
+    save(work_dir / 'best_coco_bbox_mAP_epoch_3.pth')
+    save(work_dir / 'pretrained.pth')
+    (work_dir / 'log.txt').write_text('')
+    before = {path.name for path in work_dir.iterdir()}
+    aside = set_checkpoints_aside(work_dir)
+    assert aside == work_dir / 'former_1'
+    stay = {path.name for path in work_dir.iterdir()} - {'former_1'}
+    moved = {path.name for path in aside.iterdir()}
+    assert stay == {'last_checkpoint', 'log.txt', *before} - moved
+    assert moved == {
+        name + ending
+        for name in [f'epoch_{n}.pth' for n in (1, 2, 3)]
+        + ['best_coco_bbox_mAP_epoch_3.pth']
+        for ending in ('', '.sha256')
+    }
+    assert set_checkpoints_aside(work_dir) is None
+    save(work_dir / 'iter_4.pth')
+    assert set_checkpoints_aside(work_dir) == work_dir / 'former_2'

@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 
-from mmdetxfer.engine.exact_config import plain_name, unsupported_loop, use_exact_parts
+from mmdetxfer.engine.exact_config import inexact_parts, plain_name, use_exact_parts
 
 GUARDS = ('NonfiniteLossHook', 'UnreadableImagesHook')
 
@@ -24,14 +24,24 @@ def test_mmengines_loops_are_replaced_with_their_arguments(train_cfg, wanted):
     length = {k: v for k, v in train_cfg.items() if k.startswith('max_')}
     assert exact == dict(type=f'mmdetxfer.{wanted}', **length)
     assert cfg.train_cfg == train_cfg
-    assert unsupported_loop(cfg) is None
+    assert inexact_parts(cfg) == []
 
 
 def test_a_loop_of_another_type_stays_and_is_named():
     cfg = Config(dict(train_cfg=dict(type='mmdet.TeacherLoop', max_epochs=1)))
     assert use_exact_parts(cfg).train_cfg.type == 'mmdet.TeacherLoop'
-    assert unsupported_loop(cfg) == 'TeacherLoop'
-    assert unsupported_loop(Config(dict(test_cfg=dict()))) is None
+    assert inexact_parts(cfg) == ['TeacherLoop']
+    assert inexact_parts(Config(dict(test_cfg=dict()))) == []
+
+
+def test_transforms_that_remember_images_are_named_wherever_they_stand():
+    mosaic = dict(type='mmdet.CachedMosaic', img_scale=(64, 64))
+    inner = dict(type='CocoDataset', pipeline=[dict(type='RandomFlip'), mosaic])
+    loader = dict(dataset=dict(type='RepeatDataset', dataset=inner))
+    cfg = Config(
+        dict(train_dataloader=loader, train_cfg=dict(type='mmdet.TeacherLoop'))
+    )
+    assert inexact_parts(cfg) == ['TeacherLoop', 'CachedMosaic']
 
 
 def test_every_checkpoint_hook_is_replaced_and_a_missing_one_added():

@@ -177,6 +177,24 @@ def test_a_damaged_newest_checkpoint_is_passed_over(data, whole_epochs, tmp_path
     assert trace(folder) == trace(whole_epochs)
 
 
+def test_a_new_training_killed_before_its_first_save_is_not_taken_for_the_former_one(
+    data, whole_epochs, tmp_path
+):
+    """The folder holds a finished training of another seed."""
+    folder = tmp_path / 'run'
+    former = config(data, folder, True)
+    former.randomness, former.train_cfg.max_epochs = dict(seed=4), 1
+    train(former)
+    train(config(data, folder, True), kill=('train_iter', 5))
+    line = train(config(data, folder, True), 'auto')
+    assert f'nothing to resume in {folder}: new training' in line
+    assert_same_training(folder, whole_epochs, 'epoch_2.pth')
+    assert (folder / 'former_1' / 'epoch_1.pth').is_file()
+    # A third training that resumes sets nothing aside.
+    train(config(data, folder, True), 'auto')
+    assert not (folder / 'former_2').exists()
+
+
 def test_iteration_checkpoints_are_rounded_up_to_whole_accumulations(data, tmp_path):
     """Every 3 iterations with 2 accumulated: saved at 4, 8 and at the end, 9."""
     cfg = config(data, tmp_path / 'run', by_epoch=False)
