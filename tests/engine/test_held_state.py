@@ -7,9 +7,9 @@ import mmdet
 import pytest
 import torch
 from mmdet.registry import MODELS as DET_MODELS
-from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.hooks import EarlyStoppingHook
+from mmengine.registry import DefaultScope
 from torch import nn
 from toy_training import assert_same_training, detector_config, make_data, train
 
@@ -51,7 +51,6 @@ def test_a_size_drawn_before_the_kill_holds_after_it(data, tmp_path):
 
 def dynamic_roi_head():
     """Return mmdet's own, and its first moments of training."""
-    register_all_modules(init_default_scope=True)
     name = 'dynamic_rcnn/dynamic-rcnn_r50_fpn_1x_coco.py'
     model = Config.fromfile(CONFIGS / name).model
     head = dict(**model.roi_head, train_cfg=model.train_cfg.rcnn, test_cfg=None)
@@ -65,12 +64,13 @@ def runner_with(resize, block, roi_head, stopping):
 
 def parts():
     resize = dict(type='BatchSyncRandomResize', random_size_range=(32, 64))
-    return [
-        DET_MODELS.build(resize),
-        DET_MODELS.build(dict(type='DropBlock', drop_prob=0.1, block_size=3)),
-        dynamic_roi_head(),
-        EarlyStoppingHook(monitor='mAP', rule='greater'),
-    ]
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        return [
+            DET_MODELS.build(resize),
+            DET_MODELS.build(dict(type='DropBlock', drop_prob=0.1, block_size=3)),
+            dynamic_roi_head(),
+            EarlyStoppingHook(monitor='mAP', rule='greater'),
+        ]
 
 
 def test_every_part_is_put_back_where_it_was():

@@ -51,11 +51,13 @@ def start_training(args: argparse.Namespace, folder: Path, resume: bool) -> list
     return command + (['--resume'] if resume else []) + options
 
 
-def run(command: list, log: Path, kill_after_s: float | None = None) -> tuple:
-    """Run to the end or to the kill; return (exit code, seconds)."""
-    start = time.monotonic()
+def run(command: list, folder: Path, kill_after_s: float | None = None) -> tuple:
+    """Run to the end or to the kill; return (exit code, seconds since it was built)."""
+    # mmengine writes the config when the Runner is built.
+    config = folder / Path(command[2]).name
+    config.unlink(missing_ok=True)
     environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
-    with open(log, 'a') as stream:
+    with open(folder / 'log.txt', 'a') as stream:
         process = subprocess.Popen(
             command,
             stdout=stream,
@@ -63,12 +65,15 @@ def run(command: list, log: Path, kill_after_s: float | None = None) -> tuple:
             env=environment,
             start_new_session=True,
         )
+        while process.poll() is None and not config.is_file():
+            time.sleep(0.05)
+        built = time.monotonic()
         try:
             process.wait(timeout=kill_after_s)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    return process.returncode, time.monotonic() - start
+    return process.returncode, time.monotonic() - built
 
 
 def undisturbed(args: argparse.Namespace, folder: Path) -> dict:
@@ -79,18 +84,14 @@ def undisturbed(args: argparse.Namespace, folder: Path) -> dict:
         # A reference that was killed itself would prove nothing.
         shutil.rmtree(folder)
         folder.mkdir(parents=True)
-        started = time.time()
-        code, seconds = run(start_training(args, folder, False), folder / 'log.txt')
+        code, seconds = run(start_training(args, folder, False), folder)
         if code != 0:
             raise UserError(
                 f'the undisturbed training failed (exit code {code}); see '
                 f'{folder}/log.txt'
             )
         last = (folder / 'last_checkpoint').read_text().strip()
-        # mmengine writes the config when the Runner is built.
-        built = (folder / Path(args.config).name).stat().st_mtime - started
-        times = {'built_after_s': built, 'seconds': seconds}
-        record.write_text(json.dumps({'checkpoint': last, **times}))
+        record.write_text(json.dumps({'checkpoint': last, 'seconds': seconds}))
     return json.loads(record.read_text())
 
 
@@ -106,12 +107,12 @@ def one_repetition(args: argparse.Namespace, number: int, whole: dict) -> dict:
     moments = random.Random(f'{args.seed} {number}')
     killed_after, num_resumed = [], 0
     for _ in range(args.kills):
-        moment = moments.uniform(whole['built_after_s'], whole['seconds'])
-        code, _ = run(start_training(args, folder, True), folder / 'log.txt', moment)
+        moment = moments.uniform(0.0, whole['seconds'])
+        code, _ = run(start_training(args, folder, True), folder, moment)
         is_killed = code == -signal.SIGKILL
         killed_after.append(moment if is_killed else None)
         num_resumed += is_killed and (folder / 'last_checkpoint').is_file()
-    code, _ = run(start_training(args, folder, True), folder / 'log.txt')
+    code, _ = run(start_training(args, folder, True), folder)
     theirs = Path(whole['checkpoint'])
     mine = folder / theirs.name
     if code != 0 or not mine.is_file():
