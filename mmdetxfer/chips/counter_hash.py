@@ -31,6 +31,11 @@ def hash_counters(*parts: np.ndarray | int) -> np.ndarray:
     return state
 
 
+def draws(key: int, count: int) -> np.ndarray:
+    """Return ``count`` uint64 values of the stream that a key names (splitmix64's)."""
+    return mix(np.uint64(key) + _STEP * np.arange(1, count + 1, dtype=np.uint64))
+
+
 def image_keys(image_ids: Sequence[Hashable]) -> np.ndarray:
     """Return a uint64 for each image id, the same on every machine."""
     digests = (

@@ -34,6 +34,11 @@ def _absorb(state, part):
 
 
 @njit(nogil=True, cache=True, inline='always')
+def _drawn(key, place):
+    return _mix(key + _STEP * np.uint64(place + 1))
+
+
+@njit(nogil=True, cache=True, inline='always')
 def _holds(window, box):
     starts = window[0] <= box[0] and window[1] <= box[1]
     return starts and window[2] >= box[2] and window[3] >= box[3]
@@ -42,12 +47,12 @@ def _holds(window, box):
 @njit(nogil=True, cache=True)
 def _held_from(low_end, high_end, length, stride, count):
     """Return (first, last) place of a grid whose window of a length holds a stretch."""
-    last = min(count - 1, int(low_end // stride))
+    last = min(count - 1, int(low_end / stride))
     while last + 1 < count and (last + 1) * stride <= low_end:
         last += 1
     while last >= 0 and last * stride > low_end:
         last -= 1
-    first = max(0, int((high_end - length + 1) // stride))
+    first = max(0, int((high_end - length + 1) / stride))
     while first > 0 and (first - 1) * stride + length - 1 >= high_end:
         first -= 1
     while first * stride + length - 1 < high_end:
@@ -56,39 +61,29 @@ def _held_from(low_end, high_end, length, stride, count):
 
 
 @njit(nogil=True, cache=True)
-def _shift_counts(counts, touched, num_touched, box, grid, corners, step):
+def _shift_counts(counts, box, grid, corners, step):
     """Add ``step`` to the count of every candidate that holds a box."""
     length, stride, num_x, num_y, border_x, border_y, last_x, last_y = grid
     for index in range(3):
         if _holds(corners[index], box):
-            num_touched = _shift(counts, touched, num_touched, index, step)
+            counts[index] += step
     first_x, stop_x, first_y, stop_y = 0, -1, 0, -1
     if num_x > 0:
         first_x, stop_x = _held_from(box[0], box[2], length, stride, num_x)
     if num_y > 0:
         first_y, stop_y = _held_from(box[1], box[3], length, stride, num_y)
     for x in range(first_x, stop_x + 1):
+        column = 3 + x * num_y
         for y in range(first_y, stop_y + 1):
-            place = 3 + x * num_y + y
-            num_touched = _shift(counts, touched, num_touched, place, step)
+            counts[column + y] += step
     if border_x <= box[0] and last_x >= box[2]:
+        column = 3 + num_x * num_y
         for y in range(first_y, stop_y + 1):
-            place = 3 + num_x * num_y + y
-            num_touched = _shift(counts, touched, num_touched, place, step)
+            counts[column + y] += step
     if border_y <= box[1] and last_y >= box[3]:
+        row = 3 + num_x * num_y + num_y
         for x in range(first_x, stop_x + 1):
-            place = 3 + num_x * num_y + num_y + x
-            num_touched = _shift(counts, touched, num_touched, place, step)
-    return num_touched
-
-
-@njit(nogil=True, cache=True, inline='always')
-def _shift(counts, touched, num_touched, place, step):
-    if step > 0 and counts[place] == 0:
-        touched[num_touched] = place
-        num_touched += 1
-    counts[place] += step
-    return num_touched
+            counts[row + x] += step
 
 
 @njit(nogil=True, cache=True)
@@ -135,56 +130,43 @@ def _cut(boxes, is_wanted, factor, width, height, rules, stride, key, chips):
     longer = rules.longer
     scaled_w, scaled_h = max(int(width * factor), 1), max(int(height * factor), 1)
     grid, corners = _geometry(scaled_w, scaled_h, rules.chip_px, stride, longer)
-    num_candidates = 3 + grid[2] * grid[3] + grid[2] + grid[3]
-    counts = np.zeros(num_candidates, np.int32)
-    touched = np.empty(num_candidates, np.int32)
+    counts = np.zeros(3 + grid[2] * grid[3] + grid[2] + grid[3], np.int32)
     scaled = np.empty((len(boxes), 4))
-    num_touched = 0
+    is_left = is_wanted.copy()
     for number in range(len(boxes)):
         if is_wanted[number]:
             for side in range(4):
                 limit = (scaled_w if side % 2 == 0 else scaled_h) - 1 - longer
                 value = boxes[number, side] * factor
                 scaled[number, side] = max(min(value, limit), 0.0)
-            num_touched = _shift_counts(
-                counts, touched, num_touched, scaled[number], grid, corners, 1
-            )
-    is_left = is_wanted.copy()
-    touched = touched[:num_touched]
-    return _cover(scaled, is_left, counts, touched, grid, corners, key, chips)
+            _shift_counts(counts, scaled[number], grid, corners, 1)
+    return _cover(scaled, is_left, counts, grid, corners, key, chips)
 
 
 @njit(nogil=True, cache=True)
-def _cover(scaled, is_left, counts, touched, grid, corners, key, chips):
+def _cover(scaled, is_left, counts, grid, corners, key, chips):
     """Choose candidates greedily and write them; return how many."""
-    num_touched = len(touched)
-    hashes = np.empty(num_touched, np.uint64)
-    for index in range(num_touched):
-        hashes[index] = _absorb(key, touched[index])
     num_chips = 0
     while True:
-        best, best_count, best_hash, num_kept = -1, 0, _NOTHING, 0
-        for index in range(num_touched):
-            place, drawn = touched[index], hashes[index]
-            count = counts[place]
-            if count == 0:
-                continue
-            # What still holds a box moves up, so that the next search is shorter.
-            touched[num_kept], hashes[num_kept] = place, drawn
-            num_kept += 1
-            is_first = drawn < best_hash or (drawn == best_hash and place < best)
-            if count > best_count or (count == best_count and is_first):
-                best, best_count, best_hash = place, count, drawn
-        num_touched = num_kept
-        if best < 0:
+        most = np.int32(0)
+        for place in range(len(counts)):
+            most = max(most, counts[place])
+        if most == 0:
             return num_chips
+        best, best_hash = -1, _NOTHING
+        for place in range(len(counts)):
+            # Only equals are hashed: hashing all would be most of the work.
+            if counts[place] == most:
+                drawn = _drawn(key, place)
+                if best < 0 or drawn < best_hash:
+                    best, best_hash = place, drawn
         chip = chips[num_chips]
         _window(best, grid, corners, chip)
         num_chips += 1
         for number in range(len(scaled)):
             if is_left[number] and _holds(chip, scaled[number]):
                 is_left[number] = False
-                _shift_counts(counts, touched, 0, scaled[number], grid, corners, -1)
+                _shift_counts(counts, scaled[number], grid, corners, -1)
 
 
 @njit(nogil=True, cache=True)
@@ -192,6 +174,7 @@ def _assign(boxes, is_wanted, chips, num_chips, factor, rules, scale, is_negativ
     """Write the chip of each wanted box into ``out``, -1 for none."""
     is_coarsest = scale == len(rules.low) - 1
     low, high = rules.low[scale], rules.high[scale]
+    windows = chips[:num_chips] / factor
     for number in range(len(boxes)):
         out[number] = -1
         if not is_wanted[number] or num_chips == 0:
@@ -200,15 +183,13 @@ def _assign(boxes, is_wanted, chips, num_chips, factor, rules, scale, is_negativ
         area = (x2 - x1 + 1) * (y2 - y1 + 1)
         best, best_share = 0, -1.0
         for index in range(num_chips):
-            across = min(chips[index, 2] / factor, x2) - max(
-                chips[index, 0] / factor, x1
-            )
-            down = min(chips[index, 3] / factor, y2) - max(chips[index, 1] / factor, y1)
+            across = min(windows[index, 2], x2) - max(windows[index, 0], x1)
+            down = min(windows[index, 3], y2) - max(windows[index, 1], y1)
             share = max(across + 1, 0.0) * max(down + 1, 0.0) / area
             if share > best_share:
                 best, best_share = index, share
-        across = min(chips[best, 2] / factor, x2) - max(chips[best, 0] / factor, x1)
-        down = min(chips[best, 3] / factor, y2) - max(chips[best, 1] / factor, y1)
+        across = min(windows[best, 2], x2) - max(windows[best, 0], x1)
+        down = min(windows[best, 3], y2) - max(windows[best, 1], y1)
         if across < 1 or down < 1:
             continue
         size = np.sqrt(abs(across * down))
@@ -271,10 +252,10 @@ def _write(out, at, place, chip, assigned, kinds):
 @njit(nogil=True, cache=True)
 def _draw(pool_size, num_drawn, key):
     """Return the places of the negative chips of a pool that are used."""
-    own = _absorb(_NOTHING, _absorb(_absorb(_NOTHING, key), _NEGATIVE_DRAW))
+    own = _absorb(_absorb(_NOTHING, key), _NEGATIVE_DRAW)
     hashes = np.empty(pool_size, np.uint64)
     for index in range(pool_size):
-        hashes[index] = _absorb(own, index)
+        hashes[index] = _drawn(own, index)
     return np.argsort(hashes, kind='mergesort')[:num_drawn]
 
 
@@ -290,7 +271,6 @@ def _plan_positives(image, entry, stride, rules, out, at):
         factor, is_eligible = factors[scale], is_left[scale]
         _select(boxes, kinds, factor, rules, scale, stride, is_driving, is_eligible)
         own = _absorb(_absorb(_absorb(_NOTHING, key), _CANDIDATES), scale)
-        own = _absorb(_NOTHING, own)
         count = _cut(
             boxes, is_driving, factor, width, height, rules, stride, own, chips
         )
@@ -316,7 +296,6 @@ def _plan_negatives(image, entry, stride, rules, out, at):
     for scale in range(num_scales):
         factor, rest = factors[scale], assigned[scale]
         own = _absorb(_absorb(_absorb(_NOTHING, key), _NEGATIVE_CANDIDATES), scale)
-        own = _absorb(_NOTHING, own)
         count = _cut(
             boxes, is_left[scale], factor, width, height, rules, stride, own, chips
         )

@@ -6,7 +6,7 @@ uncovered boxes, more of them at the finest scale.
 
 import numpy as np
 
-from mmdetxfer.chips.counter_hash import hash_counters
+from mmdetxfer.chips.counter_hash import draws
 
 # A negative chip holds more boxes than this: at the finest scale, at the others.
 MORE_THAN_FINEST, MORE_THAN = 25, 10
@@ -25,7 +25,4 @@ def draw_negatives(pool_size: int, num_drawn: int, key: int) -> np.ndarray:
         num_drawn: How many are drawn at most.
         key: The hash that decides.
     """
-    hashes = hash_counters(key, np.arange(pool_size))
-    if pool_size == 0:
-        return np.zeros(0, dtype=np.int64)
-    return np.argsort(hashes, kind='stable')[:num_drawn]
+    return np.argsort(draws(key, pool_size), kind='stable')[:num_drawn]

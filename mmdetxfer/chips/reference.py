@@ -11,7 +11,7 @@ import numpy as np
 
 from mmdetxfer.chips.assign import assign, driving_boxes, eligible_boxes
 from mmdetxfer.chips.boxes import clip_boxes, flip_boxes
-from mmdetxfer.chips.counter_hash import hash_counters
+from mmdetxfer.chips.counter_hash import draws, hash_counters
 from mmdetxfer.chips.cover import candidate_chips, cover
 from mmdetxfer.chips.negatives import draw_negatives, is_worth_keeping
 from mmdetxfer.chips.plan import ChipPlan
@@ -96,8 +96,8 @@ def _cut(
     scaled = clip_boxes(boxes * factor, width - 1 - short, height - 1 - short)
     candidates = candidate_chips(width, height, plan.chip_px, stride, plan.as_original)
     key = hash_counters(entry.key, stream, scale_index)[0]
-    hashes = hash_counters(key, np.arange(len(candidates)))
-    return candidates[cover(candidates, scaled, np.argsort(hashes, kind='stable'))]
+    order = np.argsort(draws(key, len(candidates)), kind='stable')
+    return candidates[cover(candidates, scaled, order)]
 
 
 def _planned(

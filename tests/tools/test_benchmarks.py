@@ -1,0 +1,20 @@
+"""The benchmarks run and compare what they say; their figures are not tested."""
+
+import re
+import subprocess
+import sys
+
+from tool_runner import REPOSITORY
+
+BENCHMARKS = REPOSITORY / 'tools' / 'benchmarks'
+
+
+def test_planning_in_batches_is_compared_with_equal_plans_in_plain_python():
+    command = [sys.executable, str(BENCHMARKS / 'chip_planning.py')]
+    command += ['--plans', '5', '--images', '2000', '--threads', '1']
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r'ratio +│ \d+', done.stdout)
+    assert re.search(
+        r'2,000 images, 2 scales, 1 threads │ .* s, [\d,]+ chips', done.stdout
+    )
