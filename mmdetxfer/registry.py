@@ -5,9 +5,12 @@ module when it first meets the scope, and a registry imports its ``locations`` w
 is first asked, so that no ``custom_imports`` is needed.
 """
 
+from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import RUNNERS as MMENGINE_RUNNERS
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
 RUNNERS = Registry(
@@ -27,4 +30,24 @@ HOOKS = Registry(
     parent=MMENGINE_HOOKS,
     scope='mmdetxfer',
     locations=['mmdetxfer.engine'],
+)
+DATASETS = Registry(
+    'dataset',
+    parent=MMENGINE_DATASETS,
+    scope='mmdetxfer',
+    locations=['mmdetxfer.datasets'],
+)
+DATA_SAMPLERS = Registry(
+    'data sampler',
+    parent=MMENGINE_DATA_SAMPLERS,
+    scope='mmdetxfer',
+    locations=['mmdetxfer.datasets'],
+)
+# Apart from the data sets, since they are children of mmdet's: a training in another
+# host must not import mmdet for a data set.
+TRANSFORMS = Registry(
+    'transform',
+    parent=MMENGINE_TRANSFORMS,
+    scope='mmdetxfer',
+    locations=['mmdetxfer.datasets.chip_transforms'],
 )

@@ -84,7 +84,9 @@ def test_the_quick_start_makes_the_world_and_trains_a_config_of_each_task(checko
     assert world.startswith(
         'tools/make_world.py --out work_dirs/world_tiny --size tiny'
     )
-    configs = sorted(path.stem for path in (checkout / 'configs' / 'tiny').glob('tiny_*.py'))
+    configs = sorted(
+        path.stem for path in (checkout / 'configs' / 'tiny').glob('tiny_*.py')
+    )
     assert (
         sorted(line.split('--work-dir work_dirs/')[1] for line in trainings) == configs
     )

@@ -1,9 +1,18 @@
-"""Data sets: what the hosts' are wrapped in, and their audit."""
+"""Data sets: what the hosts' are wrapped in, chips cut out of them, and their audit."""
 
+from mmdetxfer.datasets.chip_dataset import ChipDataset
+from mmdetxfer.datasets.chip_sampler import ChipIndex, ChipSampler
 from mmdetxfer.datasets.guarded_dataset import (
     GuardedDataset,
     UnreadableImageError,
     guarded,
 )
 
-__all__ = ['GuardedDataset', 'UnreadableImageError', 'guarded']
+__all__ = [
+    'ChipDataset',
+    'ChipIndex',
+    'ChipSampler',
+    'GuardedDataset',
+    'UnreadableImageError',
+    'guarded',
+]

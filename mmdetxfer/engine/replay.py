@@ -32,21 +32,23 @@ from mmdetxfer.errors import UserError
 class PositionedIndex(int):
     """An index into a data set that knows its place in the stream.
 
-    It is an int for everybody but :class:`SeededDataset`.
+    It is an int for everybody but :class:`SeededDataset`, which hands on the sampler's
+    own index: an int, or more than that (a ``ChipIndex``).
     """
 
+    original: int
     epoch: int
     position: int
 
     def __new__(cls, index: int, epoch: int = 0, position: int = 0):
         """Make the index; ``int`` takes one argument only."""
         self = super().__new__(cls, index)
-        self.epoch, self.position = epoch, position
+        self.original, self.epoch, self.position = index, epoch, position
         return self
 
     def __reduce__(self) -> tuple:
         """Travel to the workers with the position."""
-        return type(self), (int(self), self.epoch, self.position)
+        return type(self), (self.original, self.epoch, self.position)
 
 
 class SeededDataset(Dataset):
@@ -59,7 +61,7 @@ class SeededDataset(Dataset):
     _OWN = ('_inner', '_seed', '_rank')
 
     def __init__(self, inner: Any, seed: int, rank: int) -> None:
-        """Wrap ``inner``, which is handed plain ints."""
+        """Wrap ``inner``, which is handed the sampler's indices."""
         object.__setattr__(self, '_inner', inner)
         object.__setattr__(self, '_seed', seed)
         object.__setattr__(self, '_rank', rank)
@@ -70,7 +72,7 @@ class SeededDataset(Dataset):
             return self._inner[index]
         with kept_random_state():
             seed_sample(self._seed, index.epoch, index.position, self._rank)
-            return take_sample(self._inner, int(index))
+            return take_sample(self._inner, index.original)
 
     def __len__(self) -> int:
         """Return the length of the wrapped data set."""

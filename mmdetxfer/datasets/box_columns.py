@@ -1,0 +1,114 @@
+"""The columns that a chip planner reads, out of any detection data set of the hosts.
+
+Whatever wraps the data set (joined, repeated, balanced) is asked through
+``get_data_info``. Sizes that the annotation lacks are read from the files' headers.
+Boxes become inclusive corners: mmdet's ``XMLDataset`` and its children have them
+already, the others end one pixel further.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from mmdetxfer.chips import IGNORED, TRUTH, BoxTable, image_keys
+from mmdetxfer.chips.counter_hash import hash_counters
+from mmdetxfer.datasets.class_check import unwrapped_datasets
+from mmdetxfer.datasets.image_files import header_size
+from mmdetxfer.errors import UserError
+
+_SECONDS_BETWEEN_REPORTS = 5.0
+
+
+def box_table(dataset: Any, say: Callable[[str], None] = print) -> BoxTable:
+    """Return the boxes of all images of a data set, in its order.
+
+    Args:
+        dataset: A data set whose ``get_data_info`` has instances with boxes.
+        say: Told how far the reading is, when it takes longer than some seconds.
+    """
+    num_images = len(dataset)
+    sizes = np.zeros((num_images, 2), dtype=np.int32)
+    counts = np.zeros(num_images, dtype=np.int64)
+    ids, boxes, kinds, without_size = [], [], [], {}
+    report = Reporter('reading boxes', say)
+    for index in range(num_images):
+        info = dataset.get_data_info(index)
+        instances = info.get('instances')
+        if instances is None:
+            raise UserError(
+                f'chips: expected a detection data set, but item {index} of '
+                f'{type(dataset).__name__} has no instances with boxes'
+            )
+        ids.append(info.get('img_id', index))
+        if info.get('width') and info.get('height'):
+            sizes[index] = info['width'], info['height']
+        else:
+            without_size[index] = info['img_path']
+        counts[index] = len(instances)
+        boxes += [instance['bbox'] for instance in instances]
+        kinds += [instance.get('ignore_flag', 0) for instance in instances]
+        report(index + 1, num_images)
+    if without_size:
+        sizes[list(without_size)] = _header_sizes(list(without_size.values()))
+    corners = np.array(boxes, dtype=np.float32).reshape(-1, 4)
+    if not has_inclusive_boxes(dataset):
+        corners[:, 2:] -= 1
+    return BoxTable(
+        widths=sizes[:, 0],
+        heights=sizes[:, 1],
+        keys=_keys(ids),
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
+        boxes=corners,
+        kinds=np.where(np.array(kinds, dtype=np.int64) > 0, IGNORED, TRUTH),
+    )
+
+
+class Reporter:
+    """Says every few seconds how far a long loop is; a short one says nothing."""
+
+    def __init__(self, what: str, say: Callable[[str], None]) -> None:
+        """Begin to count the seconds."""
+        self.what, self.say = what, say
+        self.next_report = time.monotonic() + _SECONDS_BETWEEN_REPORTS
+
+    def __call__(self, done: int, total: int) -> None:
+        """Note that ``done`` of ``total`` are done."""
+        if time.monotonic() >= self.next_report:
+            self.next_report = time.monotonic() + _SECONDS_BETWEEN_REPORTS
+            self.say(f'{self.what}: {done:,} of {total:,}')
+
+
+def has_inclusive_boxes(dataset: Any) -> bool:
+    """Whether boxes end with their last pixel, and not one further.
+
+    mmdet keeps VOC's corners, less 1 for counting from 0.
+    """
+    found = set()
+    for leaf in unwrapped_datasets(dataset):
+        names = {kind.__name__ for kind in type(leaf).__mro__}
+        found.add('XMLDataset' in names)
+    if len(found) > 1:
+        raise UserError(
+            'chips: the data set joins some whose boxes end with their last pixel '
+            "(mmdet's XMLDataset) and some whose boxes end one further; make two"
+        )
+    return found.pop()
+
+
+def _keys(ids: list) -> np.ndarray:
+    """Return a key for each image; an image that comes again gets another one."""
+    keys = image_keys(ids)
+    order = np.argsort(keys, kind='stable')
+    is_new = np.diff(keys[order], prepend=~keys[order[:1]]) != 0
+    starts = np.maximum.accumulate(np.where(is_new, np.arange(len(keys)), 0))
+    occurrences = np.empty(len(keys), dtype=np.int64)
+    occurrences[order] = np.arange(len(keys)) - starts
+    return hash_counters(keys, occurrences) if len(keys) else keys
+
+
+def _header_sizes(paths: list[str]) -> list[tuple[int, int]]:
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(header_size, paths))

@@ -1,0 +1,215 @@
+"""Transforms of chips: crop first, resize what is left, and sort the boxes.
+
+A box of a chip is in one of three states: valid (trained here), visible but not valid
+(of another size, or trained in another chip), or ignored (difficult, crowd, group-of).
+mmdet knows the first and the last; ``PackChipInputs`` adds the second, which must be
+neither an object to find nor background.
+"""
+
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmdet.datasets.transforms import PackDetInputs
+from mmdet.structures.bbox import HorizontalBoxes
+from mmengine.structures import InstanceData
+
+from mmdetxfer.chips.boxes import clip_boxes, flip_boxes
+from mmdetxfer.chips.plan import NO_BOUND, ChipPlan
+from mmdetxfer.chips.tables import Chip
+from mmdetxfer.errors import UserError
+from mmdetxfer.registry import TRANSFORMS
+
+# Values of gt_ignore_flags; mmdet's packer reads the first two.
+VALID, IGNORED, NOT_VALID = 0, 1, 2
+
+
+@TRANSFORMS.register_module()
+class CropToChip(BaseTransform):
+    """Cuts the chip out of the image and resizes it.
+
+    The crop begins and ends at whole pixels of the original image, cut towards 0, as in
+    SNIPER's code; with it the last row and column of a chip are left out. A plan with
+    ``as_original=False`` keeps them. The picture is as large as its content; the
+    model's preprocessor fills it up (``pad_size_divisor`` = the chip).
+
+    Boxes are moved, scaled, rounded to whole pixels (not with ``as_original=False``)
+    and clipped to the chip; those whose side is then under the plan's ``min_box_px``
+    are left out, masks too.
+
+    In a config: ``dict(type='mmdetxfer.CropToChip')``, behind the loading of image and
+    annotations, in the pipeline of a ``ChipDataset``.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Crop, resize, and sort the boxes into their states."""
+        chip, plan = results['chip'], results['chip_plan']
+        height, width = results['img'].shape[:2]
+        window = crop_window(chip, plan, width, height)
+        results['img'] = _cut_out(results['img'], window, chip, plan)
+        shape = results['img'].shape[:2]
+        if 'gt_bboxes' in results:
+            self._sort_boxes(results, width, window)
+        results['img_shape'] = shape
+        results['scale_factor'] = (chip.factor, chip.factor)
+        results['flip'] = chip.is_mirrored
+        results['flip_direction'] = 'horizontal' if chip.is_mirrored else None
+        results.update(chip_meta(chip, plan, width, height))
+        return results
+
+    def _sort_boxes(self, results: dict, width: int, window: tuple) -> None:
+        chip, plan = results['chip'], results['chip_plan']
+        boxes = results['gt_bboxes']
+        boxes = getattr(boxes, 'tensor', boxes)
+        boxes = np.asarray(boxes, dtype=np.float64).copy()
+        if len(boxes) != len(results['instances']):
+            raise UserError(
+                f'{results.get("img_path")}: CropToChip expected all '
+                f'{len(results["instances"])} boxes of the annotation, {len(boxes)} '
+                'came; put transforms that drop boxes behind it'
+            )
+        end = 0 if results['has_inclusive_boxes'] else 1
+        boxes[:, 2:] -= end
+        inside, kept = boxes_in_chip(boxes, chip, plan, width)
+        states = box_states(inside, kept, chip, results['gt_ignore_flags'])
+        inside[:, 2:] += end
+        corners = torch.from_numpy(inside[kept].astype(np.float32))
+        results['gt_bboxes'] = HorizontalBoxes(corners)
+        results['gt_ignore_flags'] = states[kept]
+        results['gt_bboxes_labels'] = results['gt_bboxes_labels'][kept]
+        if 'gt_masks' in results:
+            masks = results['gt_masks'][np.flatnonzero(kept)].crop(np.array(window))
+            masks = masks.flip() if chip.is_mirrored else masks
+            height, width = results['img'].shape[:2]
+            results['gt_masks'] = masks.resize((height, width))
+
+
+def crop_window(
+    chip: Chip, plan: ChipPlan, width: int, height: int
+) -> tuple[int, int, int, int]:
+    """Return the (x1, y1, x2, y2) to cut, ends excluded, of the image as it lies."""
+    corners = np.array(chip.corners) / chip.factor
+    # An image that is smaller than its annotation says still gives a pixel.
+    x1, y1 = min(int(corners[0]), width - 1), min(int(corners[1]), height - 1)
+    if plan.as_original:
+        x2, y2 = int(corners[2]), int(corners[3])
+    else:
+        x2, y2 = (round((side + 1) / chip.factor) for side in chip.corners[2:])
+    x2, y2 = max(min(x2, width), x1 + 1), max(min(y2, height), y1 + 1)
+    return (width - x2, y1, width - x1, y2) if chip.is_mirrored else (x1, y1, x2, y2)
+
+
+def boxes_in_chip(
+    boxes: np.ndarray, chip: Chip, plan: ChipPlan, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return boxes in the chip's pixels, and which of them are large enough there.
+
+    Args:
+        boxes: (N, 4) inclusive corners in the image as it lies.
+        chip: The chip.
+        plan: The plan.
+        width: Of the image.
+    """
+    boxes = flip_boxes(boxes, width) if chip.is_mirrored else boxes
+    start = np.array(chip.corners[:2] * 2) / chip.factor
+    moved = (boxes - start) * chip.factor
+    if plan.as_original:
+        moved = np.round(moved)
+    last = plan.chip_px - 1
+    size = np.array(chip.corners[2:]) - np.array(chip.corners[:2])
+    meets = (moved[:, 2:] >= 0).all(1) & (moved[:, :2] <= size).all(1)
+    inside = clip_boxes(moved, last, last)
+    sides = inside[:, 2:] - inside[:, :2] + 1
+    return inside, meets & (sides >= plan.min_box_px).all(1)
+
+
+def box_states(
+    inside: np.ndarray, kept: np.ndarray, chip: Chip, ignore_flags: np.ndarray
+) -> np.ndarray:
+    """Return (N,) VALID, IGNORED or NOT_VALID.
+
+    What covers a valid box exactly, once both are clipped, is valid like it: SNIPER's
+    code compares overlaps.
+    """
+    is_ignored = np.asarray(ignore_flags, dtype=bool)
+    is_valid = np.zeros(len(inside), dtype=bool)
+    is_valid[list(chip.valid_boxes)] = True
+    is_valid &= kept & ~is_ignored
+    twins = (inside[:, None] == inside[None, is_valid]).all(2).any(1)
+    states = np.where(is_valid | (twins & kept), VALID, NOT_VALID)
+    return np.where(is_ignored, IGNORED, states)
+
+
+def chip_meta(chip: Chip, plan: ChipPlan, width: int, height: int) -> dict:
+    """Return what training rules ask of a chip: valid sizes and extent in its pixels.
+
+    A missing bound is 0 or the chip's side. The extent is the chip, at the coarsest
+    scale the scaled image.
+    """
+    low, high = plan.valid_ranges[chip.scale_index]
+    extent = (plan.chip_px, plan.chip_px)
+    if plan.is_coarsest(chip.scale_index):
+        extent = (int(height * chip.factor), int(width * chip.factor))
+    return {
+        'chip_scale': chip.scale_index,
+        'chip_extent': extent,
+        'valid_range_px': (
+            0.0 if low == NO_BOUND else low * chip.factor,
+            float(plan.chip_px) if high == NO_BOUND else high * chip.factor,
+        ),
+    }
+
+
+def _cut_out(image: np.ndarray, window: tuple, chip: Chip, plan: ChipPlan) -> Any:
+    x1, y1, x2, y2 = window
+    crop = image[y1:y2, x1:x2]
+    crop = crop[:, ::-1] if chip.is_mirrored else crop
+    sides = (
+        max(round((x2 - x1) * chip.factor), 1),
+        max(round((y2 - y1) * chip.factor), 1),
+    )
+    if min(sides) > 1:
+        factors = dict(fx=chip.factor, fy=chip.factor)
+        resized = cv2.resize(crop, None, **factors, interpolation=cv2.INTER_LINEAR)
+    else:
+        resized = cv2.resize(crop, sides, interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(resized[: plan.chip_px, : plan.chip_px])
+
+
+@TRANSFORMS.register_module()
+class PackChipInputs(PackDetInputs):
+    """``PackDetInputs`` that keeps visible boxes that are not valid in the chip.
+
+    They come as ``data_sample.not_valid_instances``, beside ``gt_instances`` (valid)
+    and ``ignored_instances``. In a config: ``dict(type='mmdetxfer.PackChipInputs')``.
+    """
+
+    _META_KEYS = (
+        'img_id',
+        'img_path',
+        'ori_shape',
+        'img_shape',
+        'scale_factor',
+        'flip',
+        'flip_direction',
+        'chip_scale',
+        'chip_extent',
+        'valid_range_px',
+    )
+
+    def __init__(self, meta_keys: tuple[str, ...] = _META_KEYS) -> None:
+        """Take the keys of what travels beside the image."""
+        super().__init__(meta_keys)
+
+    def transform(self, results: dict) -> dict:
+        """Pack, and add the third kind of boxes."""
+        packed = super().transform(results)
+        if 'gt_ignore_flags' in results:
+            chosen = np.flatnonzero(results['gt_ignore_flags'] == NOT_VALID)
+            labels = torch.from_numpy(results['gt_bboxes_labels'][chosen])
+            packed['data_samples'].not_valid_instances = InstanceData(
+                bboxes=results['gt_bboxes'].tensor[chosen], labels=labels
+            )
+        return packed
