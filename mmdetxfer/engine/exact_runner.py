@@ -26,6 +26,7 @@ from mmdetxfer.datasets import guarded
 from mmdetxfer.engine.cpu_ranks import CPU_WRAPPER, join_cpu_ranks
 from mmdetxfer.engine.exact_config import use_exact_parts
 from mmdetxfer.engine.fitting import check_fit, check_initial_weights
+from mmdetxfer.engine.fractional_epochs import in_iterations
 from mmdetxfer.engine.held_state import set_held_state
 from mmdetxfer.engine.resuming import settle_resume
 from mmdetxfer.engine.unreadable_images import Unreadable
@@ -90,6 +91,15 @@ class ExactRunner(Runner):
             model = getattr(self.model, 'module', self.model)
             for line in check_initial_weights(model):
                 self.logger.info(line)
+
+    def _build_param_scheduler(self, scheduler: Any, optim_wrapper: Any) -> list:
+        """Build schedules that may name fractions of an epoch."""
+        entries = scheduler if isinstance(scheduler, (list, tuple)) else [scheduler]
+        length = len(self.train_dataloader)
+        whole = [
+            in_iterations(x, length) if isinstance(x, dict) else x for x in entries
+        ]
+        return super()._build_param_scheduler(whole, optim_wrapper)
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> dict:
         """Load weights, and stop if they do not fit the model."""
