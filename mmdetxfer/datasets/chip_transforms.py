@@ -2,8 +2,8 @@
 
 A box of a chip is in one of three states: valid (trained here), visible but not valid
 (of another size, or trained in another chip), or ignored (difficult, crowd, group-of).
-mmdet knows the first and the last; ``PackChipInputs`` adds the second, which must be
-neither an object to find nor background.
+mmdet knows the first and the last. The second is neither background nor, for the region
+proposals, an object to find, but the second stage learns its class.
 """
 
 from typing import Any
@@ -14,7 +14,6 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmdet.datasets.transforms import PackDetInputs
 from mmdet.structures.bbox import HorizontalBoxes
-from mmengine.structures import InstanceData
 
 from mmdetxfer.chips.boxes import clip_boxes, flip_boxes
 from mmdetxfer.chips.plan import NO_BOUND, ChipPlan
@@ -22,7 +21,7 @@ from mmdetxfer.chips.tables import Chip
 from mmdetxfer.errors import UserError
 from mmdetxfer.registry import TRANSFORMS
 
-# Values of gt_ignore_flags; mmdet's packer reads the first two.
+# Values of gt_ignore_flags between the two transforms; mmdet knows the first two.
 VALID, IGNORED, NOT_VALID = 0, 1, 2
 
 
@@ -182,8 +181,9 @@ def _cut_out(image: np.ndarray, window: tuple, chip: Chip, plan: ChipPlan) -> An
 class PackChipInputs(PackDetInputs):
     """``PackDetInputs`` that keeps visible boxes that are not valid in the chip.
 
-    They come as ``data_sample.not_valid_instances``, beside ``gt_instances`` (valid)
-    and ``ignored_instances``. In a config: ``dict(type='mmdetxfer.PackChipInputs')``.
+    ``gt_instances`` are the valid ones. ``ignored_instances`` are all others, with
+    their labels; its ``not_valid`` tells those that are merely not valid here from
+    those that count nowhere. In a config: ``dict(type='mmdetxfer.PackChipInputs')``.
     """
 
     _META_KEYS = (
@@ -204,12 +204,12 @@ class PackChipInputs(PackDetInputs):
         super().__init__(meta_keys)
 
     def transform(self, results: dict) -> dict:
-        """Pack, and add the third kind of boxes."""
-        packed = super().transform(results)
-        if 'gt_ignore_flags' in results:
-            chosen = np.flatnonzero(results['gt_ignore_flags'] == NOT_VALID)
-            labels = torch.from_numpy(results['gt_bboxes_labels'][chosen])
-            packed['data_samples'].not_valid_instances = InstanceData(
-                bboxes=results['gt_bboxes'].tensor[chosen], labels=labels
-            )
+        """Pack; both kinds of boxes that are no targets go into one group."""
+        if 'gt_ignore_flags' not in results:
+            return super().transform(results)
+        states = results['gt_ignore_flags']
+        flags = np.minimum(states, IGNORED)
+        packed = super().transform({**results, 'gt_ignore_flags': flags})
+        not_valid = torch.from_numpy(states[flags == IGNORED] == NOT_VALID)
+        packed['data_samples'].ignored_instances.not_valid = not_valid
         return packed

@@ -163,11 +163,13 @@ def test_the_packer_keeps_the_three_states_apart(dataset):
     sample = dataset[ChipIndex(0, one)]['data_samples']
     assert sample.gt_instances.bboxes.tensor.tolist() == [[6, 20, 27, 41]]
     assert sample.ignored_instances.bboxes.tensor.tolist() == [[10, 24, 25, 39]]
-    assert sample.not_valid_instances.bboxes.shape == (0, 4)
+    assert sample.ignored_instances.not_valid.tolist() == [False]
     sample = dataset[ChipIndex(0, chip((14, 20, 77, 83)))]['data_samples']
     assert len(sample.gt_instances) == 0
-    assert sample.not_valid_instances.bboxes.tolist() == [[6, 20, 27, 41]]
-    assert sample.not_valid_instances.labels.tolist() == [0]
+    others = sample.ignored_instances
+    assert others.bboxes.tensor.tolist() == [[6, 20, 27, 41], [10, 24, 25, 39]]
+    assert others.not_valid.tolist() == [True, False]
+    assert others.labels.tolist() == [0, 0]
     assert sample.valid_range_px == (0, 40)
 
 
