@@ -1,0 +1,16 @@
+"""Parts of models: what training on chips asks of a two-stage detector of mmdet."""
+
+from mmdetxfer.models.chip_roi_head import ChipRoIHead
+from mmdetxfer.models.chip_rpn import ChipAssigner, ChipRPNHead
+from mmdetxfer.models.joined_stages import JoinedStages
+from mmdetxfer.models.soft_sampled_bbox_head import SoftSampledBBoxHead
+from mmdetxfer.models.valid_range_tta import ValidRangeTTA
+
+__all__ = [
+    'ChipAssigner',
+    'ChipRPNHead',
+    'ChipRoIHead',
+    'JoinedStages',
+    'SoftSampledBBoxHead',
+    'ValidRangeTTA',
+]
