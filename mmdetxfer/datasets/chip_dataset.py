@@ -11,10 +11,12 @@ import numpy as np
 from mmengine.dataset import Compose
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import init_default_scope
 from torch.utils.data import Dataset
 
 from mmdetxfer.chips import BoxTable, Chip, ChipPlan, plan_epoch
 from mmdetxfer.datasets.box_columns import box_table, has_inclusive_boxes
+from mmdetxfer.errors import UserError
 from mmdetxfer.registry import DATASETS
 
 
@@ -126,3 +128,15 @@ class _OneImage:
 
     def get_data_info(self, index: int) -> dict:
         return self.dataset.get_data_info(self.index + index)
+
+
+def training_chips(cfg: Any) -> ChipDataset:
+    """Build the training data of a config, which must be chips."""
+    init_default_scope(cfg.get('default_scope', 'mmdet'))
+    dataset = MMENGINE_DATASETS.build(cfg.train_dataloader.dataset)
+    if not isinstance(dataset, ChipDataset):
+        raise UserError(
+            'train_dataloader.dataset: expected a mmdetxfer.ChipDataset, got '
+            f'{type(dataset).__name__}'
+        )
+    return dataset
