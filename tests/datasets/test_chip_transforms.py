@@ -1,5 +1,7 @@
 """From an image to a chip: the window, the pixels, and the three states of boxes."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from mmdet.utils import register_all_modules
 from toy_boxes import coco, voc
 
 from mmdetxfer.chips import Chip, ChipPlan
-from mmdetxfer.datasets import ChipDataset, ChipIndex
+from mmdetxfer.datasets import ChipDataset, ChipIndex, UnreadableImageError
 from mmdetxfer.datasets.chip_transforms import (
     IGNORED,
     NOT_VALID,
@@ -17,6 +19,7 @@ from mmdetxfer.datasets.chip_transforms import (
     boxes_in_chip,
     chip_meta,
     crop_window,
+    largest_divisor,
 )
 from mmdetxfer.errors import UserError
 
@@ -213,6 +216,52 @@ def test_a_plain_index_gives_a_chip_of_that_image_drawn_by_numpy(tmp_path):
     empty = dataset[0]
     assert empty['inputs'].shape[1:] == (39, 49)
     assert len(empty['data_samples'].gt_instances) == 0
+
+
+@pytest.fixture
+def smooth_jpeg(tmp_path):
+    """A data set of one smooth JPEG of 400 x 320, decoded at a part of its size."""
+    config = voc(tmp_path, [dict(width=400, height=320, boxes=[(11, 21, 211, 231)])])
+    plan = ChipPlan(((-1, 64),), ((-1, -1),), chip_px=64)
+    annotate = dict(type='mmdet.LoadAnnotations', with_bbox=True)
+
+    def build(reduced):
+        load = dict(type='mmdetxfer.LoadChipImage', reduced_decoding=reduced)
+        return ChipDataset(config, plan, [load, annotate, *PIPELINE[2:]])
+
+    return build
+
+
+@pytest.mark.parametrize('mirrored', [False, True])
+@pytest.mark.parametrize('factor', [0.5, 0.2, 0.1])
+def test_reduced_decoding_changes_pixels_a_little_and_nothing_else(
+    smooth_jpeg, factor, mirrored
+):
+    last = (int(400 * factor) - 1, int(320 * factor) - 1)
+    one = chip((0, 0, *last), factor=factor, mirrored=mirrored, valid=(0,))
+    whole, reduced = (
+        smooth_jpeg(switch)[ChipIndex(0, one)] for switch in (False, True)
+    )
+    assert whole['inputs'].shape == reduced['inputs'].shape
+    difference = (whole['inputs'].float() - reduced['inputs'].float()).abs()
+    # The picture is smooth: a place that is wrong by one cell of 8 would differ by 20.
+    assert 0 < difference.mean() < 4
+    for name in ('gt_instances', 'metainfo'):
+        mine, theirs = (getattr(x['data_samples'], name) for x in (whole, reduced))
+        assert str(mine).split(' at 0x')[0] == str(theirs).split(' at 0x')[0]
+
+
+def test_the_divisor_leaves_no_fewer_pixels_than_the_chip_has():
+    factors = (2.0, 0.51, 0.5, 0.26, 0.25, 0.126, 0.125, 0.01)
+    assert [largest_divisor(f) for f in factors] == [1, 1, 2, 2, 4, 4, 8, 8]
+
+
+def test_an_image_that_cannot_be_decoded_in_part_is_named(smooth_jpeg):
+    dataset = smooth_jpeg(True)
+    path = Path(dataset.get_data_info(0)['img_path'])
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(UnreadableImageError, match='000001.jpg cannot be read'):
+        dataset[ChipIndex(0, chip((0, 0, 39, 31), factor=0.1))]
 
 
 def test_boxes_must_not_be_dropped_before_the_crop(tmp_path):

@@ -18,3 +18,11 @@ def test_planning_in_batches_is_compared_with_equal_plans_in_plain_python():
     assert re.search(
         r'2,000 images, 2 scales, 1 threads │ .* s, [\d,]+ chips', done.stdout
     )
+
+
+def test_making_chips_is_measured_for_each_plan_and_scale():
+    command = [sys.executable, str(BENCHMARKS / 'chip_pipeline.py'), '--images', '1']
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r'│ +all +│ +\d+ +│ +\d+\.\d\d +│', done.stdout)) == 3
+    assert len(re.findall(r'│ x \d\.\d\d +│', done.stdout)) == 8
