@@ -64,6 +64,9 @@ class ChipSampler(Sampler):
         num_threads: Threads that plan.
     """
 
+    # An iteration loop that resumes may pass by whole epochs without planning them.
+    has_equal_epochs = True
+
     def __init__(
         self,
         dataset: Any,

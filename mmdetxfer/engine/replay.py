@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from mmengine.dataset import DefaultSampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset
 
 from mmdetxfer.datasets import guarded
 from mmdetxfer.engine.random_state import kept_random_state
@@ -137,8 +138,21 @@ class ReplayBatchSampler:
 
     def start_at(self, epoch: int, first_batch: int) -> None:
         """Make the next iteration begin with batch ``first_batch`` of ``epoch``."""
+        if self.is_endless and self._has_equal_epochs():
+            # Whole epochs are passed by without asking for their indices.
+            past, first_batch = divmod(first_batch, len(self.inner))
+            epoch += past
         self.epoch, self.first_batch = epoch, first_batch
         self._tell_epoch(epoch)
+
+    def _has_equal_epochs(self) -> bool:
+        """Whether every epoch has ``len(self.inner)`` batches and knows its number.
+
+        Endless samplers have a length too, so it is asked of those that are known.
+        """
+        is_plain = type(self.inner) is BatchSampler and len(self.inner) > 0
+        is_default = type(self.sampler) is DefaultSampler
+        return is_plain and getattr(self.sampler, 'has_equal_epochs', is_default)
 
     def __iter__(self) -> Iterator[list[PositionedIndex]]:
         """Yield the remaining batches; the next iteration starts at batch 0 again."""

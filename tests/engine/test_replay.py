@@ -114,6 +114,30 @@ def test_an_endless_stream_shuffles_anew_and_counts_batches_over_epochs():
     assert next(endless) == next(stream().batches(epoch=2))
 
 
+@pytest.mark.parametrize(('is_equal', 'num_begun'), [(True, 1), (False, 101)])
+def test_whole_epochs_are_passed_by_where_all_are_equal(is_equal, num_begun):
+    """Batch 1003 of 10 an epoch is batch 3 of epoch 100."""
+
+    class Counting(Shuffled):
+        has_equal_epochs, begun = is_equal, 0
+
+        def __iter__(self):
+            Counting.begun += 1
+            return super().__iter__()
+
+    batches = BatchSampler(Counting(40), 4, drop_last=False)
+    endless = ReplayBatchSampler(batches, is_endless=True)
+    endless.start_at(0, 1003)
+    found = next(iter(endless))
+    assert Counting.begun == num_begun
+    whole = stream(is_endless=False).batch_sampler
+    whole.start_at(100, 3)
+    expected = next(iter(whole))
+    assert found == expected
+    assert [one.position for one in found] == [one.position for one in expected]
+    assert [one.epoch for one in found] == [100] * 4
+
+
 def test_an_endless_stream_over_no_data_is_an_error():
     empty = ReplayBatchSampler(BatchSampler([], 4, drop_last=False), is_endless=True)
     with pytest.raises(UserError, match='gives no batch.*at least one batch of 4'):
