@@ -26,7 +26,7 @@ test_ranges = [(-1, 42), (16, 90), (45, -1)]
 test_scales = [(768, 768), (384, 384), (chip_px, chip_px)]
 
 model = dict(
-    data_preprocessor=dict(pad_size_divisor=16),
+    data_preprocessor=dict(pad_size_divisor=chip_px),
     backbone=dict(depth=18, base_channels=16, frozen_stages=-1, init_cfg=None),
     neck=dict(in_channels=[64, 128], out_channels=64),
     rpn_head=dict(
@@ -44,6 +44,12 @@ model = dict(
     ),
 )
 
+plan = dict(
+    scales=scales,
+    valid_ranges=valid_ranges,
+    test_ranges=test_ranges,
+    chip_px=chip_px,
+)
 load = dict(type='LoadImageFromFile')
 annotate = dict(type='LoadAnnotations', with_bbox=True)
 meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
@@ -56,12 +62,7 @@ train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='mmdetxfer.ChipDataset',
-        plan=dict(
-            scales=scales,
-            valid_ranges=valid_ranges,
-            test_ranges=test_ranges,
-            chip_px=chip_px,
-        ),
+        plan=plan,
         dataset=dict(
             type='VOCDataset',
             data_root=data_root,
@@ -93,7 +94,7 @@ test_dataloader = val_dataloader
 val_evaluator = dict(iou_thrs=[0.5, 0.7])
 test_evaluator = val_evaluator
 
-tta_model = dict(type='mmdetxfer.ValidRangeTTA', test_ranges=test_ranges)
+tta_model = dict(type='mmdetxfer.ValidRangeTTA', plan=plan)
 tta_pipeline = [
     load,
     dict(

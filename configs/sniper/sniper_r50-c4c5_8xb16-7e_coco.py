@@ -25,6 +25,12 @@ test_ranges = [(-1, 90), (32, 180), (75, -1)]
 norm_cfg = dict(type='BN', requires_grad=True, momentum=0.005)
 model = dict(backbone=dict(frozen_stages=1, norm_cfg=norm_cfg))
 
+plan = dict(
+    scales=scales,
+    valid_ranges=valid_ranges,
+    test_ranges=test_ranges,
+    chip_px=chip_px,
+)
 load = dict(type='LoadImageFromFile')
 annotate = dict(type='LoadAnnotations', with_bbox=True)
 meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
@@ -38,12 +44,7 @@ train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type='mmdetxfer.ChipDataset',
-        plan=dict(
-            scales=scales,
-            valid_ranges=valid_ranges,
-            test_ranges=test_ranges,
-            chip_px=chip_px,
-        ),
+        plan=plan,
         dataset=dict(
             type='CocoDataset',
             data_root='data/coco/',
@@ -60,7 +61,7 @@ train_dataloader = dict(
     ),
 )
 
-tta_model = dict(type='mmdetxfer.ValidRangeTTA', test_ranges=test_ranges)
+tta_model = dict(type='mmdetxfer.ValidRangeTTA', plan=plan)
 tta_pipeline = [
     load,
     dict(

@@ -10,9 +10,9 @@ import numpy as np
 def box_sizes(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return root of the area, longer side and shorter side of (N, 4) boxes.
 
-    Sides are whole pixels, ``int(x2 - x1)``, without the + 1.
+    Sides are whole pixels, ``int(x2 - x1)``, without the + 1; swapped corners have 0.
     """
-    sides = np.trunc(boxes[:, 2:] - boxes[:, :2])
+    sides = np.maximum(np.trunc(boxes[:, 2:] - boxes[:, :2]), 0)
     return np.sqrt(sides[:, 0] * sides[:, 1]), sides.max(1), sides.min(1)
 
 

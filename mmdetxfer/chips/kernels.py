@@ -219,8 +219,8 @@ def _select(boxes, kinds, factor, rules, scale, stride, is_driving, is_eligible)
     if limit < 0:
         limit = (rules.chip_px - stride - 1) / factor
     for number in range(len(boxes)):
-        across = np.trunc(boxes[number, 2] - boxes[number, 0])
-        down = np.trunc(boxes[number, 3] - boxes[number, 1])
+        across = max(np.trunc(boxes[number, 2] - boxes[number, 0]), 0.0)
+        down = max(np.trunc(boxes[number, 3] - boxes[number, 1]), 0.0)
         size, longer = np.sqrt(across * down), max(across, down)
         if is_coarsest:
             eligible = size >= low or longer >= rules.long_from

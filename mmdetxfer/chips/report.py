@@ -23,7 +23,7 @@ REFERENCE_SCALE = (800, 1333)
 _HIGHEST_FINEST, _LOWEST_MIDDLE, _HIGHEST_MIDDLE = 299 / 512, 68 / 512, 320 / 512
 _LOWEST_COARSEST = 123 / 512
 _LARGEST_FACTOR = 4.0
-# The smallest anchor: two cells of a feature map of stride 16, whatever the chip.
+# What a detector of stride 16 finds well: two of its cells, whatever the chip.
 _SMALLEST_PX = 32
 
 
@@ -33,13 +33,13 @@ class SizeBin:
 
     Args:
         low_px: Lowest root of the area, included.
-        high_px: Highest, excluded.
+        high_px: Highest, excluded; None: no limit.
         num_boxes: Boxes of these sizes.
         num_never_valid: Those that are valid in no chip of any scale.
     """
 
     low_px: float
-    high_px: float
+    high_px: float | None
     num_boxes: int
     num_never_valid: int
 
@@ -113,7 +113,8 @@ def size_bins(
     for low, high in zip(bounds[:-1], bounds[1:], strict=True):
         chosen = is_truth & (sizes >= low) & (sizes < high)
         missed = int((chosen & ~is_valid).sum())
-        found.append(SizeBin(low, high, int(chosen.sum()), missed))
+        end = None if np.isinf(high) else high
+        found.append(SizeBin(low, end, int(chosen.sum()), missed))
     return tuple(found)
 
 
@@ -145,11 +146,10 @@ def suggested_plan(table: BoxTable, chip_px: int) -> ChipPlan:
     )
     if finest > 3 * coarsest:
         middle = float(np.sqrt(finest * coarsest))
-        bounds = [
-            share * chip_px / middle for share in (_LOWEST_MIDDLE, _HIGHEST_MIDDLE)
-        ]
         scales.append(round(middle, 2))
-        ranges.append((round(bounds[0]), round(bounds[1])))
+        lowest = round(_LOWEST_MIDDLE * chip_px / middle)
+        highest = round(_HIGHEST_MIDDLE * chip_px / middle)
+        ranges.append((min(lowest, ranges[0][1]), highest))
     # No size may fall between two ranges.
     low = min(low, ranges[-1][1])
     return ChipPlan((*scales, (-1, chip_px)), (*ranges, (low, -1)), chip_px=chip_px)

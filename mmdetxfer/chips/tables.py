@@ -24,7 +24,8 @@ class BoxTable:
         offsets: (N + 1,) where each image's boxes begin.
         boxes: (M, 4) float32 inclusive corners in original pixels.
         kinds: (M,) TRUTH, PROPOSAL (drives negative chips) or IGNORED (difficult,
-            crowd, group-of: drives nothing and is never valid).
+            crowd, group-of: drives nothing and is never valid). Boxes whose corners are
+            swapped, or that are not a pixel wide or high, become IGNORED.
     """
 
     widths: np.ndarray
@@ -76,6 +77,10 @@ class BoxTable:
             raise ValueError(
                 f'image {image}: box {self.boxes[bad].tolist()} is not finite'
             )
+
+        is_empty = (self.boxes[:, 2:] < self.boxes[:, :2]).any(1)
+        kinds = np.where(is_empty, np.uint8(IGNORED), self.kinds)
+        object.__setattr__(self, 'kinds', kinds)
 
     def __len__(self) -> int:
         """Return the number of images."""

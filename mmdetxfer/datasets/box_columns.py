@@ -7,6 +7,7 @@ already, the others end one pixel further.
 """
 
 import time
+from array import array
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -32,7 +33,8 @@ def box_table(dataset: Any, say: Callable[[str], None] = print) -> BoxTable:
     num_images = len(dataset)
     sizes = np.zeros((num_images, 2), dtype=np.int32)
     counts = np.zeros(num_images, dtype=np.int64)
-    ids, boxes, kinds, without_size = [], [], [], {}
+    # Not lists: a Python object for each number would be gigabytes.
+    ids, boxes, kinds, without_size = [], array('f'), array('b'), {}
     report = Reporter('reading boxes', say)
     for index in range(num_images):
         info = dataset.get_data_info(index)
@@ -48,21 +50,28 @@ def box_table(dataset: Any, say: Callable[[str], None] = print) -> BoxTable:
         else:
             without_size[index] = info['img_path']
         counts[index] = len(instances)
-        boxes += [instance['bbox'] for instance in instances]
-        kinds += [instance.get('ignore_flag', 0) for instance in instances]
+        for instance in instances:
+            boxes.extend(instance['bbox'])
+            kinds.append(IGNORED if instance.get('ignore_flag', 0) else TRUTH)
         report(index + 1, num_images)
-    if without_size:
-        sizes[list(without_size)] = _header_sizes(list(without_size.values()))
+    offsets = np.concatenate([[0], np.cumsum(counts)])
     corners = np.array(boxes, dtype=np.float32).reshape(-1, 4)
+    states = np.array(kinds, dtype=np.uint8)
+    found = _header_sizes(list(without_size.values()))
+    for index, size in zip(without_size, found, strict=True):
+        sizes[index] = size or (1, 1)
+        if size is None:
+            # No chip is cut out of what cannot be read; who loads it names it.
+            states[offsets[index] : offsets[index + 1]] = IGNORED
     if not has_inclusive_boxes(dataset):
         corners[:, 2:] -= 1
     return BoxTable(
         widths=sizes[:, 0],
         heights=sizes[:, 1],
         keys=_keys(ids),
-        offsets=np.concatenate([[0], np.cumsum(counts)]),
+        offsets=offsets,
         boxes=corners,
-        kinds=np.where(np.array(kinds, dtype=np.int64) > 0, IGNORED, TRUTH),
+        kinds=states,
     )
 
 
@@ -109,6 +118,6 @@ def _keys(ids: list) -> np.ndarray:
     return hash_counters(keys, occurrences) if len(keys) else keys
 
 
-def _header_sizes(paths: list[str]) -> list[tuple[int, int]]:
+def _header_sizes(paths: list[str]) -> list[tuple[int, int] | None]:
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(header_size, paths))

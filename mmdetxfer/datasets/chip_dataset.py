@@ -19,6 +19,9 @@ from mmdetxfer.datasets.box_columns import box_table, has_inclusive_boxes
 from mmdetxfer.errors import UserError
 from mmdetxfer.registry import DATASETS
 
+# mmdet's two OpenImages readers say it in two ways, and ignore no such box by itself.
+_GROUP_FLAGS = ('is_group_of', 'is_group_ofs')
+
 
 @DATASETS.register_module()
 class ChipDataset(Dataset):
@@ -64,6 +67,13 @@ class ChipDataset(Dataset):
         self.plan = plan if isinstance(plan, ChipPlan) else ChipPlan(**plan)
         self.pipeline = Compose(pipeline)
         self.has_inclusive_boxes = has_inclusive_boxes(dataset)
+        names = [type(step).__name__ for step in self.pipeline.transforms]
+        if 'PackDetInputs' in names:
+            raise UserError(
+                'ChipDataset: expected mmdetxfer.PackChipInputs in the pipeline, got '
+                'PackDetInputs, which would make background of boxes that are visible '
+                'but not valid in a chip'
+            )
 
     @property
     def metainfo(self) -> dict:
@@ -78,12 +88,16 @@ class ChipDataset(Dataset):
         return len(self.dataset)
 
     def get_data_info(self, index: int) -> dict:
-        """Return an image's annotation."""
-        return self.dataset.get_data_info(int(index))
+        """Return an image's annotation; groups are ignored like crowds."""
+        info = self.dataset.get_data_info(int(index))
+        for instance in info.get('instances') or ():
+            if any(instance.get(name) for name in _GROUP_FLAGS):
+                instance['ignore_flag'] = 1
+        return info
 
     def box_table(self) -> BoxTable:
         """Read the boxes of all images."""
-        return box_table(self.dataset, lambda text: print_log(text, 'current'))
+        return box_table(self, lambda text: print_log(text, 'current'))
 
     def __getitem__(self, index: int) -> Any:
         """Return the chip of a ``ChipIndex``, or of an image a chip drawn at random.
@@ -99,7 +113,7 @@ class ChipDataset(Dataset):
 
     def _drawn_chip(self, info: dict, index: int) -> Chip:
         """Plan one image by numpy's global generator and take one of its chips."""
-        table = box_table(_OneImage(self.dataset, index))
+        table = box_table(_OneImage(self, index))
         seed = int(np.random.randint(1 << 31))
         # A worker does not wait for a compiler.
         chips = plan_epoch(table, self.plan, seed, 0, backend='numpy')

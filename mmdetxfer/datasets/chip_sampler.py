@@ -22,6 +22,8 @@ from mmdetxfer.registry import DATA_SAMPLERS
 
 # The stream of the order of chips; strides and images have others.
 _ORDER = 0x4F52
+# Rows that are Python objects at a time.
+_BLOCK_ROWS = 4096
 
 
 class ChipIndex(int):
@@ -110,9 +112,11 @@ class ChipSampler(Sampler):
             self._chips, self._planned_epoch = self._planned(self.epoch), self.epoch
         chips = self._chips
         rows = self._rows(chips)
-        images = chips.image_indices[rows]
-        for image, row in zip(images.tolist(), rows.tolist(), strict=True):
-            yield ChipIndex(image, (chips, row))
+        for start in range(0, len(rows), _BLOCK_ROWS):
+            some = rows[start : start + _BLOCK_ROWS]
+            images = chips.image_indices[some]
+            for image, row in zip(images.tolist(), some.tolist(), strict=True):
+                yield ChipIndex(image, (chips, row))
 
     def _planned(self, epoch: int) -> ChipTable:
         report = Reporter('planning chips', lambda text: print_log(text, 'current'))

@@ -54,6 +54,12 @@ class LoadChipImage(LoadImageFromFile):
         """Take the switch."""
         super().__init__(*args, **kwargs)
         self.reduced_decoding = reduced_decoding
+        options = (self.color_type, self.imdecode_backend)
+        if reduced_decoding and options != ('color', 'cv2'):
+            raise ValueError(
+                "reduced_decoding: expected color_type 'color' and imdecode_backend "
+                f"'cv2', got {options}"
+            )
 
     def transform(self, results: dict) -> dict | None:
         """Load the image; note by how much it was reduced."""
@@ -62,11 +68,17 @@ class LoadChipImage(LoadImageFromFile):
         is_jpeg = str(path).lower().endswith(('.jpg', '.jpeg'))
         if not (self.reduced_decoding and is_jpeg and divisor > 1 and all(size)):
             return super().transform(results)
-        content = np.frombuffer(fileio.get(path, self.backend_args), np.uint8)
-        image = cv2.imdecode(content, self._FLAGS[divisor])
+        try:
+            content = np.frombuffer(fileio.get(path, self.backend_args), np.uint8)
+            image = cv2.imdecode(content, self._FLAGS[divisor])
+        except (OSError, cv2.error):
+            image = None
         if image is None:
             problem = judge_image(path).problem or 'it cannot be decoded'
             raise UnreadableImageError.of(path, problem)
+        if image.shape[:2] != tuple(-(-side // divisor) for side in size):
+            # The annotation is wrong about the size; the whole image says it itself.
+            return super().transform(results)
         image = image.astype(np.float32) if self.to_float32 else image
         results['img'], results['decoded_divisor'] = image, divisor
         results['img_shape'] = results['ori_shape'] = size
@@ -102,10 +114,10 @@ class CropToChip(BaseTransform):
         height, width = results['ori_shape' if divisor > 1 else 'img_shape']
         window = crop_window(chip, plan, width, height)
         results['img'] = _cut_out(results['img'], window, chip, plan, divisor)
-        shape = results['img'].shape[:2]
         if 'gt_bboxes' in results:
             self._sort_boxes(results, width, window)
-        results['img_shape'] = shape
+        # Anchors over the filling are background, as in the original.
+        results['img_shape'] = (plan.chip_px, plan.chip_px)
         results['scale_factor'] = (chip.factor, chip.factor)
         results['flip'] = chip.is_mirrored
         results['flip_direction'] = 'horizontal' if chip.is_mirrored else None
@@ -205,6 +217,7 @@ def chip_meta(chip: Chip, plan: ChipPlan, width: int, height: int) -> dict:
     extent = (plan.chip_px, plan.chip_px)
     if plan.is_coarsest(chip.scale_index):
         extent = (int(height * chip.factor), int(width * chip.factor))
+        high = NO_BOUND
     return {
         'chip_scale': chip.scale_index,
         'chip_extent': extent,

@@ -60,18 +60,17 @@ def judge_image(path: str) -> ImageFile:
     return _judged(path, with_values=False)
 
 
-def header_size(path: str) -> tuple[int, int]:
+def header_size(path: str) -> tuple[int, int] | None:
     """Return the width and height that a loader sees, from the file's header alone.
 
-    A file without a readable header gives 1 x 1, so that it takes no part in planning;
-    who loads it names it.
+    None if the file has no readable header.
     """
     try:
         with Image.open(path) as image:
             orientation = image.getexif().get(_EXIF_ORIENTATION)
             size = image.size
     except (OSError, SyntaxError, ValueError):
-        return 1, 1
+        return None
     return size[::-1] if orientation in _TURNED_ORIENTATIONS else size
 
 

@@ -26,7 +26,17 @@ class ChipRoIHead(StandardRoIHead):
     of ``StandardRoIHead``, and in ``train_cfg.rcnn`` ``sampler=dict(type=
     'PseudoSampler')``: no sampling. SNIPER fills empty places up to 300 with dummy
     boxes and trains them; here there are none.
+
+    Args:
+        num_places: Proposals of a chip; visible boxes in its valid range take the last
+            places, or stand behind where there are free ones.
+        **kwargs: Of ``StandardRoIHead``.
     """
+
+    def __init__(self, *args: Any, num_places: int = 300, **kwargs: Any) -> None:
+        """Take the number of places."""
+        super().__init__(*args, **kwargs)
+        self.num_places = num_places
 
     def loss(
         self,
@@ -36,7 +46,7 @@ class ChipRoIHead(StandardRoIHead):
     ) -> dict:
         """Label all proposals and compute the losses."""
         truths, ignored, metas = unpack_gt_instances(batch_data_samples)
-        sampling_results = []
+        sampling_results, all_visible = [], []
         for proposals, truth, other, meta in zip(
             rpn_results_list, truths, ignored, metas, strict=True
         ):
@@ -44,31 +54,38 @@ class ChipRoIHead(StandardRoIHead):
             visible = truth if not_valid is None else joined(truth, not_valid)
             priors = proposals.bboxes
             if 'valid_range_px' in meta:
-                priors = with_truths(priors, visible.bboxes, meta['valid_range_px'])
+                own = visible.bboxes[
+                    is_proposed(visible.bboxes, meta['valid_range_px'])
+                ]
+                priors = with_truths(priors, own, self.num_places)
             priors = InstanceData(priors=priors)
             assigned = self.bbox_assigner.assign(priors, visible, nowhere)
             sampled = self.bbox_sampler.sample(assigned, priors, visible)
             # For soft sampling; mmdet's result does not keep it.
             sampled.neg_overlaps = assigned.max_overlaps[sampled.neg_inds]
             sampling_results.append(sampled)
+            all_visible.append(visible)
         results = self.bbox_loss(x, sampling_results)
         losses = dict(results['loss_bbox'])
         if self.with_mask:
-            masks = self.mask_loss(x, sampling_results, results['bbox_feats'], truths)
+            features = results['bbox_feats']
+            masks = self.mask_loss(x, sampling_results, features, all_visible)
             losses.update(masks['loss_mask'])
         return losses
 
 
 def joined(truth: InstanceData, not_valid: InstanceData) -> InstanceData:
-    """Return all visible boxes with their classes."""
-    boxes = torch.cat([truth.bboxes, not_valid.bboxes])
-    return InstanceData(
-        bboxes=boxes, labels=torch.cat([truth.labels, not_valid.labels])
-    )
+    """Return all visible boxes with their classes, and masks if there are some."""
+    others = InstanceData(bboxes=not_valid.bboxes, labels=not_valid.labels)
+    parts = {key: truth[key] for key in ('bboxes', 'labels', 'masks') if key in truth}
+    if 'masks' in truth:
+        # The preprocessor fills up those of valid boxes alone.
+        size = (truth.masks.height, truth.masks.width)
+        others.masks = not_valid.masks.pad(size)
+    return InstanceData.cat([InstanceData(**parts), others])
 
 
-def with_truths(priors: Tensor, boxes: Tensor, valid_range_px: Any) -> Tensor:
-    """Return proposals whose last places are taken by the visible boxes in range."""
-    own = boxes[is_proposed(boxes, valid_range_px)].to(priors)
-    kept = max(len(priors) - len(own), 0)
-    return torch.cat([priors[:kept], own])
+def with_truths(priors: Tensor, own: Tensor, num_places: int) -> Tensor:
+    """Return proposals, with true boxes behind them or in their last places."""
+    own = own[:num_places].to(priors)
+    return torch.cat([priors[: num_places - len(own)], own])

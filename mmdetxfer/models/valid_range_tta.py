@@ -5,7 +5,6 @@ range, lower end excluded and upper end included; then all are put together, and
 Gaussian soft-NMS runs for each class. No scale suppresses by itself before that.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,10 +14,12 @@ from mmdet.structures.bbox import bbox_flip
 from mmengine.model import BaseTTAModel
 from mmengine.structures import InstanceData
 
-from mmdetxfer.chips.plan import NO_BOUND
+from mmdetxfer.chips.plan import NO_BOUND, ChipPlan
 from mmdetxfer.errors import UserError
 from mmdetxfer.registry import MODELS
 
+# mmdet's heads do not agree on what -1 means.
+_NO_LIMIT = 1_000_000
 SOFT_NMS = dict(type='soft_nms', sigma=0.55, min_score=1e-3, method='gaussian')
 
 
@@ -30,16 +31,16 @@ class ValidRangeTTA(BaseTTAModel):
 
         tta_model = dict(
             type='mmdetxfer.ValidRangeTTA',
-            test_ranges=[(-1, 90), (32, 180), (75, -1)],
+            plan=dict(..., test_ranges=[(-1, 90), (32, 180), (75, -1)]),
         )
 
-    and a ``tta_pipeline`` whose ``TestTimeAug`` has one ``Resize`` a scale, finest
-    first; flips, if any, come after the scales. The detector's own suppression and its
-    limit of boxes are switched off.
+    with the plan of the training, and a ``tta_pipeline`` whose ``TestTimeAug`` has one
+    ``Resize`` a scale, finest first; flips, if any, come after the scales. The
+    detector's own suppression and its limit of boxes are switched off.
 
     Args:
         module: The detector.
-        test_ranges: (lowest, highest) root of the area for each scale; -1: no bound.
+        plan: A ``ChipPlan`` or its arguments; its ``test_ranges`` count.
         nms: How boxes of all scales are suppressed.
         max_per_img: Boxes that are kept.
     """
@@ -47,19 +48,20 @@ class ValidRangeTTA(BaseTTAModel):
     def __init__(
         self,
         module: Any,
-        test_ranges: Sequence[tuple[float, float]],
+        plan: ChipPlan | dict,
         nms: dict = SOFT_NMS,
         max_per_img: int = 200,
         **kwargs: Any,
     ) -> None:
-        """Take the ranges."""
+        """Take the ranges of the plan."""
         super().__init__(module=module, **kwargs)
-        self.test_ranges = [tuple(pair) for pair in test_ranges]
+        plan = plan if isinstance(plan, ChipPlan) else ChipPlan(**plan)
+        self.test_ranges = plan.test_ranges
         self.nms, self.max_per_img = dict(nms), max_per_img
         for name in ('roi_head', 'bbox_head'):
             test_cfg = getattr(getattr(self.module, name, None), 'test_cfg', None)
             if test_cfg is not None:
-                test_cfg.nms, test_cfg.max_per_img = None, -1
+                test_cfg.nms, test_cfg.max_per_img = None, _NO_LIMIT
 
     def merge_preds(self, data_samples_list: list) -> list[DetDataSample]:
         """Return one result for each image, out of those of its views."""
@@ -67,11 +69,12 @@ class ValidRangeTTA(BaseTTAModel):
 
     def _merged(self, views: list[DetDataSample]) -> DetDataSample:
         num_scales = len(self.test_ranges)
-        if len(views) % num_scales:
+        num_upright = sum(not view.metainfo.get('flip') for view in views)
+        if num_upright != num_scales or len(views) % num_scales:
             raise UserError(
                 f'ValidRangeTTA: expected a view for each of {num_scales} test_ranges '
-                f'(or as many again for flips), got {len(views)}; compare the scales '
-                'of tta_pipeline with tta_model.test_ranges'
+                f'(and as many again for flips), got {len(views)}, of which '
+                f'{num_upright} not flipped; compare tta_pipeline with the plan'
             )
         flips = len(views) // num_scales
         kept = [

@@ -245,6 +245,20 @@ def test_ignored_boxes_drive_nothing_and_are_valid_nowhere():
         assert [chips.chip(i).valid_boxes for i in range(len(chips))] == valid
 
 
+def test_boxes_with_swapped_corners_drive_nothing():
+    """As [10, 10, 9, 510], what is left of a box without width in inclusive corners;
+    its longer side would send it to the coarsest scale."""
+    boxes = [[10, 10, 9, 510], [30, 60, 40, 20], [10, 10, 10, 10]]
+    plan = ChipPlan((1.0, (-1, 512)), ((-1, 300), (-1, -1)), side_limit_px=450)
+    table = BoxTable([600], [600], [1], [0, 3], boxes, [TRUTH, PROPOSAL, TRUTH])
+    assert table.kinds.tolist() == [IGNORED, IGNORED, TRUTH]
+    both = [plan_epoch(table, plan, 0, 0, backend=b) for b in ('numba', 'numpy')]
+    assert_equal(*both)
+    # The box of one pixel has no side of 2: the coarsest scale alone takes it.
+    assert both[0].scale_indices.tolist() == [1, 1]
+    assert both[0].valid_boxes.tolist() == []
+
+
 def test_a_very_long_image_is_a_pixel_high_at_least():
     """2000 x 2 at a longer side of 512 would be 0.5 pixels high."""
     table = BoxTable([2000], [2], [1], [0, 1], [[0, 0, 1999, 1]], [TRUTH])

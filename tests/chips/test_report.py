@@ -48,6 +48,7 @@ def test_chips_and_pixels_are_counted_for_an_image():
     assert found.megapixels_pyramid == pytest.approx(0.085)
     assert found.megapixels_reference == pytest.approx(1333 * 666.5 / 1e6)
     assert sum(b.num_boxes for b in found.sizes) == 4
+    assert found.sizes[-1].high_px is None
 
 
 def squares_in(sides, image=(500, 375)):
@@ -79,10 +80,11 @@ def test_large_boxes_alone_need_one_scale():
 
 
 @pytest.mark.parametrize('smallest', [4, 9, 14, 20, 30])
-@pytest.mark.parametrize('image', [(500, 375), (2000, 1500), (128, 96)])
-def test_no_size_falls_between_two_suggested_ranges(smallest, image):
+@pytest.mark.parametrize('image', [(500, 375), (6000, 4000), (128, 96)])
+@pytest.mark.parametrize('chip_px', [128, 512])
+def test_no_size_falls_between_two_suggested_ranges(smallest, image, chip_px):
     sides = np.geomspace(smallest, max(image), 60)
-    plan = suggested_plan(squares_in(sides, image), 512)
+    plan = suggested_plan(squares_in(sides, image), chip_px)
     for (_, high), (low, _) in zip(
         plan.valid_ranges[:-1], plan.valid_ranges[1:], strict=True
     ):

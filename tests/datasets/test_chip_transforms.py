@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet.utils import register_all_modules
-from toy_boxes import coco, voc
+from toy_boxes import coco, voc, write_image
 
 from mmdetxfer.chips import Chip, ChipPlan
 from mmdetxfer.datasets import ChipDataset, ChipIndex, UnreadableImageError
@@ -15,6 +15,7 @@ from mmdetxfer.datasets.chip_transforms import (
     IGNORED,
     NOT_VALID,
     VALID,
+    LoadChipImage,
     box_states,
     boxes_in_chip,
     chip_meta,
@@ -118,6 +119,10 @@ def test_the_valid_sizes_and_the_extent_in_chip_pixels():
     coarsest = chip_meta(coarsest, PLAN, WIDTH, HEIGHT)
     assert coarsest['valid_range_px'] == (10, 64)
     assert coarsest['chip_extent'] == (40, 50) and coarsest['chip_scale'] == 1
+    # An upper bound of the coarsest scale is not used.
+    bounded = ChipPlan(PLAN.scales, ((-1, 20), (20, 30)), chip_px=64)
+    whole = chip((0, 0, 49, 39), factor=0.5, scale=1)
+    assert chip_meta(whole, bounded, WIDTH, HEIGHT)['valid_range_px'] == (10, 64)
 
 
 LOAD = [
@@ -147,7 +152,8 @@ def test_the_pixels_are_those_of_the_scaled_crop(dataset, mirrored):
     expected = cv2.resize(image[10:41, 7:38], None, fx=2, fy=2)
     found = packed['inputs'].permute(1, 2, 0).numpy()
     assert np.array_equal(found, expected)
-    assert packed['data_samples'].img_shape == (62, 62)
+    # The chip's, not the picture's: anchors over the filling are background.
+    assert packed['data_samples'].img_shape == (64, 64)
     assert packed['data_samples'].flip is mirrored
 
 
@@ -256,12 +262,53 @@ def test_the_divisor_leaves_no_fewer_pixels_than_the_chip_has():
     assert [largest_divisor(f) for f in factors] == [1, 1, 2, 2, 4, 4, 8, 8]
 
 
-def test_an_image_that_cannot_be_decoded_in_part_is_named(smooth_jpeg):
+@pytest.mark.parametrize('content', [300, 0, None], ids=['cut', 'empty', 'gone'])
+def test_an_image_that_cannot_be_decoded_in_part_is_named(smooth_jpeg, content):
     dataset = smooth_jpeg(True)
     path = Path(dataset.get_data_info(0)['img_path'])
-    path.write_bytes(path.read_bytes()[:300])
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:content])
     with pytest.raises(UnreadableImageError, match='000001.jpg cannot be read'):
         dataset[ChipIndex(0, chip((0, 0, 39, 31), factor=0.1))]
+
+
+def test_an_image_of_another_size_than_its_annotation_is_decoded_whole(smooth_jpeg):
+    whole, reduced = (smooth_jpeg(switch) for switch in (False, True))
+    write_image(Path(reduced.get_data_info(0)['img_path']), 200, 160)
+    one = ChipIndex(0, chip((0, 0, 19, 15), factor=0.1))
+    assert torch.equal(whole[one]['inputs'], reduced[one]['inputs'])
+
+
+def test_reduced_decoding_knows_colour_images_by_opencv_alone():
+    for option in (dict(color_type='grayscale'), dict(imdecode_backend='pillow')):
+        with pytest.raises(ValueError, match='reduced_decoding: expected color_type'):
+            LoadChipImage(reduced_decoding=True, **option)
+        LoadChipImage(**option)
+
+
+def test_groups_of_objects_are_ignored_as_mmdets_readers_do_not(dataset):
+    """OpenImages' group-of, in the words of mmdet's two readers."""
+    inner = dataset.dataset
+    infos = [inner.get_data_info(0) for _ in range(2)]
+    infos[0]['instances'][0]['is_group_of'] = True
+    infos[1]['instances'][1]['is_group_ofs'] = True
+    flags = []
+    for info in infos:
+        inner.get_data_info = lambda index, info=info: info
+        flags.append(
+            [one['ignore_flag'] for one in dataset.get_data_info(0)['instances']]
+        )
+        assert dataset.box_table().kinds.tolist() == [2 * flag for flag in flags[-1]]
+    assert flags == [[1, 0, 1, 0], [0, 1, 1, 0]]
+
+
+def test_mmdets_packer_would_make_background_of_boxes_and_is_refused(tmp_path):
+    config = coco(tmp_path, [dict(width=WIDTH, height=HEIGHT, boxes=BOXES)])
+    pipeline = [*PIPELINE[:-1], dict(type='mmdet.PackDetInputs')]
+    with pytest.raises(UserError, match='expected mmdetxfer.PackChipInputs'):
+        ChipDataset(config, PLAN, pipeline)
 
 
 def test_boxes_must_not_be_dropped_before_the_crop(tmp_path):

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from mmdetxfer.engine import ExactRunner
 from mmdetxfer.engine.fractional_epochs import in_iterations
+from mmdetxfer.errors import UserError
 
 STEP = dict(type='MultiStepLR', milestones=[0.33, 1.5], gamma=0.1, begin=0, end=2)
 
@@ -25,6 +26,17 @@ def test_fractions_are_put_into_iterations_and_whole_epochs_left_alone():
     assert in_iterations(iterations, 10) is iterations
     warm_up = dict(type='LinearLR', start_factor=0.1, begin=0, end=0.5, by_epoch=True)
     assert in_iterations(warm_up, 10)['end'] == 5
+
+
+def test_an_end_of_never_stays_and_schedules_with_other_epochs_are_refused():
+    endless = dict(STEP, end=float('inf'))
+    assert in_iterations(endless, 10)['end'] == float('inf')
+    for kind in ('ExponentialLR', 'mmengine.CosineRestartLR', 'OneCycleLR'):
+        with pytest.raises(
+            UserError, match=f'{kind[-10:]} with a fraction of an epoch'
+        ):
+            in_iterations(dict(type=kind, begin=0.5), 10)
+        in_iterations(dict(type=kind, begin=1), 10)
 
 
 class OneWeight(BaseModel):

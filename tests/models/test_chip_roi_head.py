@@ -1,8 +1,10 @@
 """The second stage on chips labels every proposal from all visible boxes."""
 
+import numpy as np
 import pytest
 import torch
 from mmdet.structures import DetDataSample
+from mmdet.structures.mask import PolygonMasks
 from mmdet.utils import register_all_modules
 from mmengine.config import ConfigDict
 from mmengine.registry import MODELS
@@ -37,7 +39,7 @@ def build(head='Shared2FCBBoxHead', iof=0.9):
             ),
             train_cfg=ConfigDict(
                 assigner=dict(
-                    type='MaxIoUAssigner',
+                    type='mmdetxfer.ChipAssigner',
                     pos_iou_thr=0.5,
                     neg_iou_thr=0.5,
                     min_pos_iou=0.5,
@@ -120,13 +122,60 @@ def test_every_proposal_is_trained_not_a_sample(targets):
     assert len(targets(sample([], [], []), proposals=proposals)) == len(proposals)
 
 
-def test_visible_boxes_in_range_take_the_last_places():
-    """A range of 5 to 12 px: a box of 20 px is not proposed."""
+def test_true_boxes_stand_behind_proposals_or_in_their_last_places():
     priors = torch.arange(16.0).reshape(4, 4)
-    boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 20, 20]])
-    found = with_truths(priors, boxes, (5.0, 12.0))
-    assert found.tolist() == [*priors[:3].tolist(), [0, 0, 10, 10]]
-    assert with_truths(priors[:0], boxes, (5.0, 12.0)).tolist() == [[0, 0, 10, 10]]
+    own = torch.tensor([[0.0, 0, 10, 10], [0, 0, 20, 20]])
+    first = priors.tolist()
+    assert with_truths(priors, own, 9).tolist() == first + own.tolist()
+    assert with_truths(priors, own, 5).tolist() == first[:3] + own.tolist()
+    assert with_truths(priors, own, 1).tolist() == own[:1].tolist()
+    assert with_truths(priors[:0], own, 9).tolist() == own.tolist()
+
+
+def test_boxes_of_other_sizes_are_not_proposed(targets):
+    """A range of 5 to 12 px: a visible box of 20 px stays out."""
+    boxes = [([30, 30, 40, 40], 1), ([10, 30, 30, 50], 2)]
+    found = targets(sample(boxes, [], [], valid_range_px=(5.0, 12.0)))
+    assert (30, 30, 40, 40) in found and (10, 30, 30, 50) not in found
+
+
+def test_a_proposal_on_an_ignored_box_is_left_out_where_nothing_else_is_visible(
+    targets,
+):
+    one = sample([], [([40, 0, 50, 10], 0)], [False])
+    assert (40, 0, 50, 10) not in targets(one)
+    assert len(targets(one)) == 3
+
+
+def test_masks_of_all_visible_boxes_are_learned(monkeypatch):
+    """Proposals lie on a valid box and on one that is not valid: masks 0 and 1."""
+    head = build()
+    head.init_mask_head(
+        None,
+        dict(type='FCNMaskHead', num_convs=1, in_channels=4, conv_out_channels=4,
+             num_classes=CLASSES),
+    )  # fmt: skip
+    head.train_cfg.mask_size = 4
+    one = sample([([0, 0, 10, 10], 1)], [([20, 0, 30, 10], 2)], [True])
+    for part, box in (
+        (one.gt_instances, [0, 0, 10, 0, 10, 10, 0, 10]),
+        (one.ignored_instances, [20, 0, 30, 0, 30, 10, 20, 10]),
+    ):
+        side = 64 if part is one.gt_instances else 60
+        part.masks = PolygonMasks([[np.array(box, float)]], side, side)
+    proposals = [InstanceData(bboxes=torch.tensor(PROPOSALS, dtype=torch.float32))]
+    seen = {}
+    inner = head.mask_head.get_targets
+
+    def get_targets(*arguments, **options):
+        seen['targets'] = inner(*arguments, **options)
+        return seen['targets']
+
+    monkeypatch.setattr(head.mask_head, 'get_targets', get_targets)
+    losses = head.loss((torch.randn(1, 4, 8, 8),), proposals, [one])
+    # Each mask fills its proposal.
+    assert seen['targets'].shape[0] == 2 and (seen['targets'] == 1).all()
+    assert torch.isfinite(losses['loss_mask']).all()
 
 
 def test_truths_are_proposed_on_chips_alone(targets):

@@ -37,8 +37,13 @@ def view(*found, **meta):
     return one
 
 
+def plan(ranges) -> dict:
+    scales = [(-1, 100)] * len(ranges)
+    return dict(scales=scales, valid_ranges=ranges, test_ranges=ranges)
+
+
 def merged(views, ranges, **settings):
-    model = ValidRangeTTA(Detector(), test_ranges=ranges, **settings)
+    model = ValidRangeTTA(Detector(), plan=plan(ranges), **settings)
     (found,) = model.merge_preds([views])
     found = found.pred_instances
     return [
@@ -98,10 +103,14 @@ def test_views_without_a_box_give_an_empty_result():
 
 
 def test_views_and_ranges_must_agree():
-    with pytest.raises(UserError, match='a view for each of 2 test_ranges .* got 3'):
-        merged([view()] * 3, [(-1, 20), (10, -1)])
+    """Four scales for two ranges are not two scales and their mirror images."""
+    for count in (3, 4):
+        with pytest.raises(
+            UserError, match=f'each of 2 test_ranges .* got {count}, of'
+        ):
+            merged([view()] * count, [(-1, 20), (10, -1)])
 
 
 def test_the_detector_itself_suppresses_nothing():
-    model = ValidRangeTTA(Detector(), test_ranges=[(-1, -1)])
-    assert model.module.roi_head.test_cfg == dict(nms=None, max_per_img=-1)
+    model = ValidRangeTTA(Detector(), plan=plan([(-1, -1)]))
+    assert model.module.roi_head.test_cfg == dict(nms=None, max_per_img=1_000_000)

@@ -16,7 +16,7 @@ from mmengine.config import Config, DictAction
 from rich.progress import track
 
 from mmdetxfer.chips import plan_epoch
-from mmdetxfer.datasets import ChipDataset, ChipIndex
+from mmdetxfer.datasets import ChipDataset, ChipIndex, UnreadableImageError
 from mmdetxfer.datasets.chip_dataset import training_chips
 from mmdetxfer.errors import one_line_errors
 
@@ -72,6 +72,8 @@ def drawn_image(dataset: ChipDataset, indices: list[ChipIndex]) -> np.ndarray:
     """Return one image with its chips' outlines, and its chips below it."""
     path = dataset.get_data_info(indices[0])['img_path']
     image = cv2.imread(path)
+    if image is None:
+        raise UnreadableImageError.of(path, 'OpenCV gives nothing')
     for index in indices:
         chip = index.chip
         colour = SCALE_COLOURS[chip.scale_index % len(SCALE_COLOURS)]

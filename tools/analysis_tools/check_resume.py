@@ -44,7 +44,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def start_training(args: argparse.Namespace, folder: Path, resume: bool) -> list:
+def training_command(args: argparse.Namespace, folder: Path, resume: bool) -> list:
     """Return the command of one training."""
     options = ['--cfg-options', 'randomness.seed=0', *args.cfg_options]
     command = [sys.executable, str(TRAIN), args.config, '--work-dir', str(folder)]
@@ -84,7 +84,7 @@ def undisturbed(args: argparse.Namespace, folder: Path) -> dict:
         # A reference that was killed itself would prove nothing.
         shutil.rmtree(folder)
         folder.mkdir(parents=True)
-        code, seconds = run(start_training(args, folder, False), folder)
+        code, seconds = run(training_command(args, folder, False), folder)
         if code != 0:
             raise UserError(
                 f'the undisturbed training failed (exit code {code}); see '
@@ -108,11 +108,11 @@ def one_repetition(args: argparse.Namespace, number: int, whole: dict) -> dict:
     killed_after, num_resumed = [], 0
     for _ in range(args.kills):
         moment = moments.uniform(0.0, whole['seconds'])
-        code, _ = run(start_training(args, folder, True), folder, moment)
+        code, _ = run(training_command(args, folder, True), folder, moment)
         is_killed = code == -signal.SIGKILL
         killed_after.append(moment if is_killed else None)
         num_resumed += is_killed and (folder / 'last_checkpoint').is_file()
-    code, _ = run(start_training(args, folder, True), folder)
+    code, _ = run(training_command(args, folder, True), folder)
     theirs = Path(whole['checkpoint'])
     mine = folder / theirs.name
     if code != 0 or not mine.is_file():

@@ -15,7 +15,7 @@ from mmengine.config import Config, DictAction
 from rich.console import Console
 from rich.table import Table
 
-from mmdetxfer.chips import ChipPlan, plan_epoch
+from mmdetxfer.chips import TRUTH, ChipPlan, plan_epoch
 from mmdetxfer.chips.report import ChipReport, chip_report, suggested_plan
 from mmdetxfer.datasets.chip_dataset import training_chips
 from mmdetxfer.errors import one_line_errors
@@ -33,7 +33,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def print_report(report: ChipReport, batch_size: int, plan: ChipPlan) -> None:
+def print_report(report: ChipReport, batch_size: int, plan: ChipPlan | None) -> None:
     """Print the tables."""
     console = Console()
     table = Table('chips', '')
@@ -56,8 +56,12 @@ def print_report(report: ChipReport, batch_size: int, plan: ChipPlan) -> None:
             share = (
                 f'{one.num_never_valid:,} ({one.num_never_valid / one.num_boxes:.0%})'
             )
-            table.add_row(f'{one.low_px} to {one.high_px}', f'{one.num_boxes:,}', share)
+            end = 'any' if one.high_px is None else one.high_px
+            table.add_row(f'{one.low_px} to {end}', f'{one.num_boxes:,}', share)
     console.print(table)
+    if plan is None:
+        console.print('no boxes to suggest scales for')
+        return
     ranges = ', '.join(f'({low:g}, {high:g})' for low, high in plan.valid_ranges)
     console.print(
         f'suggested for these sizes: plan=dict(chip_px={plan.chip_px}, '
@@ -77,7 +81,8 @@ def main() -> None:
     table, plan = dataset.box_table(), dataset.plan
     chips = plan_epoch(table, plan, args.seed, 0, num_threads=2)
     report = chip_report(table, plan, chips)
-    suggestion = suggested_plan(table, plan.chip_px)
+    has_boxes = (table.kinds == TRUTH).any()
+    suggestion = suggested_plan(table, plan.chip_px) if has_boxes else None
     print_report(report, cfg.train_dataloader.batch_size, suggestion)
     if args.out:
         with open(args.out, 'w') as stream:

@@ -38,6 +38,7 @@ model = dict(
     ),
     roi_head=dict(
         type='mmdetxfer.ChipRoIHead',
+        num_places=num_proposals,
         bbox_roi_extractor=dict(out_channels=256),
         bbox_head=dict(
             in_channels=256,
@@ -64,7 +65,7 @@ model = dict(
         ),
         rpn_proposal=dict(nms_pre=-1, max_per_img=num_proposals),
         rcnn=dict(
-            assigner=dict(ignore_iof_thr=0.9),
+            assigner=dict(type='mmdetxfer.ChipAssigner', ignore_iof_thr=0.9),
             sampler=dict(_delete_=True, type='PseudoSampler'),
         ),
     ),
