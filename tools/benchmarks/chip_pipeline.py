@@ -2,7 +2,7 @@
 
     python tools/benchmarks/chip_pipeline.py
 
-Both ways decode the same generated JPEG files (400 kB a megapixel, as photographs) and
+Both ways decode the same generated JPEG files (350 to 540 kB a megapixel) and
 end with the same chips, for the plans of VOC, COCO and OpenImages. A third way decodes
 at a part of the size where the chip is coarse. One process, one thread; ratios are of
 one run.
