@@ -5,7 +5,6 @@ import pytest
 import torch
 from mmdet.structures import DetDataSample
 from mmdet.structures.mask import PolygonMasks
-from mmdet.utils import register_all_modules
 from mmengine.config import ConfigDict
 from mmengine.registry import MODELS
 from mmengine.structures import InstanceData
@@ -13,7 +12,6 @@ from mmengine.structures import InstanceData
 from mmdetxfer.models.chip_roi_head import with_truths
 from mmdetxfer.models.soft_sampled_bbox_head import soft_weights
 
-register_all_modules(init_default_scope=True)
 CLASSES = 3
 PROPOSALS = [[0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10], [0, 40, 10, 50]]
 

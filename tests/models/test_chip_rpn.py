@@ -2,13 +2,10 @@
 
 import pytest
 import torch
-from mmdet.utils import register_all_modules
 from mmengine.registry import MODELS, TASK_UTILS
 from mmengine.structures import InstanceData
 
 from mmdetxfer.models.chip_rpn import is_proposed, split_ignored
-
-register_all_modules(init_default_scope=True)
 
 ASSIGNER = dict(
     type='mmdetxfer.ChipAssigner',
