@@ -6,8 +6,9 @@ ResNet-18 with 16 base channels from scratch.
 Command: python tools/train.py configs/sniper/sniper_r18-c4c5_1xb16-14e_world-voc.py
 Data: python tools/make_world.py --out work_dirs/world_small --size small --seed 0
 Test: python tools/test.py CONFIG CHECKPOINT --tta
-Expected: VOC mAP at IoU 0.5 / 0.7 of 0.217 / 0.171 with --tta, 0.186 / 0.142 at one
-scale (seed 0, one run, 8 minutes of training on two cores); untrained 0.000 / 0.000.
+Expected: VOC mAP at IoU 0.5 / 0.7 of 0.201 / 0.149 with --tta, 0.174 / 0.134 at one
+scale (seed 0, one run, 10 minutes of training on a busy machine of two cores);
+untrained 0.000 / 0.000.
 """
 
 _base_ = [
