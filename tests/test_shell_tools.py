@@ -60,7 +60,7 @@ def test_run_tests_sets_up_checks_the_style_and_passes_arguments_to_pytest(check
         'set up',
         '-m ruff check .',
         '-m ruff format --check .',
-        '-m pytest --durations=15 -k a name',
+        '-m pytest -n 2 --dist loadfile --durations=15 -k a name',
     ]
 
 
@@ -69,7 +69,7 @@ def test_run_tests_sets_up_checks_the_style_and_passes_arguments_to_pytest(check
     [
         ('ruff check', '-m ruff check .'),
         ('ruff format', '-m ruff format --check .'),
-        ('pytest', '-m pytest --durations=15'),
+        ('pytest', '-m pytest -n 2 --dist loadfile --durations=15'),
     ],
 )
 def test_run_tests_fails_where_a_step_fails(checkout, step, last_call):

@@ -12,4 +12,5 @@ echo '[tests] ruff check'
 echo '[tests] ruff format --check'
 "$python" -m ruff format --check .
 echo '[tests] pytest'
-exec "$python" -m pytest --durations=15 "$@"
+# Two files at a time: much of the time is waiting for killed and resumed processes.
+exec "$python" -m pytest -n 2 --dist loadfile --durations=15 "$@"
