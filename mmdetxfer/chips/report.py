@@ -122,8 +122,8 @@ def suggested_plan(table: BoxTable, chip_px: int) -> ChipPlan:
     """Return a plan of one to three scales for the sizes of a data set.
 
     The coarsest scale shows a whole image in one chip. The finest enlarges the smallest
-    twentieth of the boxes to the smallest anchor, four times at most; it is left out
-    where that is nearly the coarsest. Between scales that are far apart stands a middle
+    twentieth of the boxes to 32 pixels, four times at most; it is left out where that
+    is nearly the coarsest. Between scales that are far apart stands a middle
     one.
 
     Args:

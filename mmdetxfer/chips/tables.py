@@ -149,3 +149,19 @@ class ChipTable:
             tuple(self.corners[index].tolist()),
             tuple(self.valid_boxes[first:last].tolist()),
         )
+
+
+def boxes_only_in(chips: ChipTable, rows: np.ndarray, others: np.ndarray) -> int:
+    """Count the boxes that are valid in some of ``rows`` and in none of ``others``."""
+    return len(np.setdiff1d(_valid_in(chips, rows), _valid_in(chips, others)))
+
+
+def _valid_in(chips: ChipTable, rows: np.ndarray) -> np.ndarray:
+    """Return a number for each box that is valid in a chip: image, side, box."""
+    starts, stops = chips.valid_offsets[rows], chips.valid_offsets[rows + 1]
+    counts = stops - starts
+    # The places of all valid boxes of the rows, without a loop over rows.
+    firsts = np.repeat(starts - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
+    boxes = chips.valid_boxes[firsts + np.arange(counts.sum())].astype(np.int64)
+    entries = chips.image_indices[rows].astype(np.int64) * 2 + chips.is_mirrored[rows]
+    return np.unique((np.repeat(entries, counts) << 32) | boxes)

@@ -15,6 +15,7 @@ from torch.utils.data import Sampler
 
 from mmdetxfer.chips import Chip, ChipTable, epoch_stride, plan_epoch
 from mmdetxfer.chips.counter_hash import hash_counters
+from mmdetxfer.chips.tables import boxes_only_in
 from mmdetxfer.datasets.box_columns import Reporter
 from mmdetxfer.datasets.chip_dataset import ChipDataset
 from mmdetxfer.errors import UserError
@@ -155,19 +156,3 @@ class ChipSampler(Sampler):
             )
         filled = np.resize(order, total)
         return filled[self.rank :: self.world_size]
-
-
-def boxes_only_in(chips: ChipTable, rows: np.ndarray, others: np.ndarray) -> int:
-    """Count the boxes that are valid in some of ``rows`` and in none of ``others``."""
-    return len(np.setdiff1d(_valid_in(chips, rows), _valid_in(chips, others)))
-
-
-def _valid_in(chips: ChipTable, rows: np.ndarray) -> np.ndarray:
-    """Return a number for each box that is valid in a chip: image, side, box."""
-    starts, stops = chips.valid_offsets[rows], chips.valid_offsets[rows + 1]
-    counts = stops - starts
-    # The places of all valid boxes of the rows, without a loop over rows.
-    firsts = np.repeat(starts - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
-    boxes = chips.valid_boxes[firsts + np.arange(counts.sum())].astype(np.int64)
-    entries = chips.image_indices[rows].astype(np.int64) * 2 + chips.is_mirrored[rows]
-    return np.unique((np.repeat(entries, counts) << 32) | boxes)

@@ -9,8 +9,8 @@ from mmdet.utils import register_all_modules
 from toy_boxes import coco
 
 from mmdetxfer.chips import Chip, plan_epoch
+from mmdetxfer.chips.tables import boxes_only_in
 from mmdetxfer.datasets import ChipDataset, ChipIndex, ChipSampler, chip_sampler
-from mmdetxfer.datasets.chip_sampler import boxes_only_in
 from mmdetxfer.errors import UserError
 
 register_all_modules(init_default_scope=False)

@@ -10,18 +10,18 @@ from mmdet.utils import register_all_modules
 from toy_boxes import coco, voc, write_image
 
 from mmdetxfer.chips import Chip, ChipPlan
-from mmdetxfer.datasets import ChipDataset, ChipIndex, UnreadableImageError
-from mmdetxfer.datasets.chip_transforms import (
+from mmdetxfer.chips.crop import (
     IGNORED,
     NOT_VALID,
     VALID,
-    LoadChipImage,
     box_states,
     boxes_in_chip,
     chip_meta,
     crop_window,
     largest_divisor,
 )
+from mmdetxfer.datasets import ChipDataset, ChipIndex, UnreadableImageError
+from mmdetxfer.datasets.chip_transforms import LoadChipImage, PackChipInputs
 from mmdetxfer.errors import UserError
 
 register_all_modules(init_default_scope=False)
@@ -180,6 +180,12 @@ def test_the_packer_keeps_the_three_states_apart(dataset):
     assert others.not_valid.tolist() == [True, False]
     assert others.labels.tolist() == [0, 0]
     assert sample.valid_range_px == (0, 40)
+
+
+def test_the_packer_takes_the_keys_that_it_is_told(dataset):
+    dataset.pipeline.transforms[-1] = PackChipInputs(meta_keys=('img_id', 'chip_scale'))
+    sample = dataset[ChipIndex(0, chip((14, 20, 77, 83)))]['data_samples']
+    assert sample.metainfo == dict(img_id=1, chip_scale=0)
 
 
 @pytest.mark.parametrize('mirrored', [False, True])

@@ -130,6 +130,14 @@ def test_true_boxes_stand_behind_proposals_or_in_their_last_places():
     assert with_truths(priors[:0], own, 9).tolist() == own.tolist()
 
 
+def test_a_head_has_as_many_places_as_it_is_told(targets):
+    head = build()
+    head.num_places = 3
+    one = sample([([30, 30, 40, 40], 1)], [], [], valid_range_px=(0.0, 64.0))
+    found = targets(one, head)
+    assert len(found) == 3 and (30, 30, 40, 40) in found
+
+
 def test_boxes_of_other_sizes_are_not_proposed(targets):
     """A range of 5 to 12 px: a visible box of 20 px stays out."""
     boxes = [([30, 30, 40, 40], 1), ([10, 30, 30, 50], 2)]

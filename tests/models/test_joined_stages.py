@@ -20,6 +20,13 @@ def test_both_maps_stand_side_by_side_and_the_projection_is_of_all_channels():
     assert (bias == 0).all() and 0.004 < weight.std() < 0.02
 
 
+def test_the_projection_starts_as_it_is_told():
+    constant = dict(type='Constant', val=2, layer='Conv2d')
+    neck = JoinedStages(in_channels=[3, 5], init_cfg=constant)
+    neck.init_weights()
+    assert (neck.projection.weight == 2).all()
+
+
 def test_a_coarser_last_map_is_brought_to_the_stride_of_the_other():
     """As behind a Swin, whose last stage has stride 32."""
     neck = JoinedStages(in_channels=[3, 5])

@@ -83,6 +83,14 @@ def test_the_same_object_at_two_scales_is_softened_not_dropped():
     ]
 
 
+def test_another_suppression_can_be_named():
+    """Overlap 0.69 is over a hard threshold of 0.5 and under one of 0.8."""
+    for threshold, count in ((0.5, 1), (0.8, 2)):
+        both = view((square(0, 12), 0.9, 0), ([0, 0, 10, 10], 0.8, 0))
+        hard = dict(type='nms', iou_threshold=threshold)
+        assert len(merged([both], [(-1, -1)], nms=hard)) == count
+
+
 def test_what_falls_under_the_floor_of_the_scores_is_dropped_and_few_are_kept():
     fine = view((square(0, 12), 0.9, 0), (square(0, 12), 0.002, 0))
     # exp(-1 / 0.55) = 0.162 times 0.002 is under 0.001.

@@ -4,7 +4,10 @@ import re
 import subprocess
 import sys
 
+import pytest
 from tool_runner import REPOSITORY
+
+from mmdetxfer.errors import UserError
 
 BENCHMARKS = REPOSITORY / 'tools' / 'benchmarks'
 
@@ -18,6 +21,15 @@ def test_planning_in_batches_is_compared_with_equal_plans_in_plain_python():
     assert re.search(
         r'2,000 images, 2 scales, 1 threads │ .* s, [\d,]+ chips', done.stdout
     )
+
+
+def test_plans_that_differ_from_plain_python_stop_the_benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import chip_planning
+
+    monkeypatch.setattr(chip_planning, 'plain_plan', lambda *arguments: [(0, 0, 1, 1)])
+    with pytest.raises(UserError, match=r'image 0: .* in batches, .* in plain Python'):
+        chip_planning.against_plain_python(1)
 
 
 def test_making_chips_is_measured_for_each_plan_and_scale():

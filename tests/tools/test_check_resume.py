@@ -6,6 +6,7 @@ killed in ``tests/engine`` and, fifty times over, by the command itself.
 
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ from safetensors.numpy import save_file
 
 assert sys.argv[1] == 'config.py' and sys.argv[2] == '--work-dir'
 folder = Path(sys.argv[3])
+(folder / 'arguments.txt').write_text(' '.join(sys.argv))
 saved = folder / 'saved.txt'
 is_resumed = '--resume' in sys.argv and saved.is_file()
 done, total = map(int, saved.read_text().split()) if is_resumed else (0, 0)
@@ -95,4 +97,10 @@ def test_other_options_change_the_moments_and_the_number_of_kills(check, tmp_pat
     ended = check(0, 0, '--seed', '1', '--kills', '2', '--cfg-options', 'a=1')
     assert ended.returncode == 0, ended.stderr
     result = json.loads((tmp_path / 'out/000/result.json').read_text())
-    assert len(result['killed_after_s']) == 2
+    whole = json.loads((tmp_path / 'out/undisturbed/undisturbed.json').read_text())
+    moments = random.Random('1 0')
+    drawn = [moments.uniform(0.0, whole['seconds']) for _ in range(2)]
+    # None: it had ended before.
+    found = zip(result['killed_after_s'], drawn, strict=True)
+    assert all(moment in (None, expected) for moment, expected in found)
+    assert (tmp_path / 'out/000/arguments.txt').read_text().endswith('a=1')

@@ -1,6 +1,7 @@
 """The report and the pictures of chips, on the world's own configs."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -32,6 +33,22 @@ def test_pictures_show_the_chips_of_images(tools, here):
         picture = cv2.imread(str(path)).reshape(-1, 3).tolist()
         # Green: a valid box.
         assert [60, 180, 60] in picture
+    for option in ('seed', 'epoch'):
+        changed = (f'--{option}', '1', '--cfg-options', TINY)
+        other = ('--out', option, '--images', '2', *changed)
+        tools('analysis_tools/browse_chips.py', CONFIG, *other, cwd=here)
+        again = [here / option / path.name for path in pictures]
+        assert [p.read_bytes() for p in again] != [p.read_bytes() for p in pictures]
+
+
+def test_an_image_that_cannot_be_read_is_named_by_the_pictures(tools, here):
+    shutil.copytree(here / 'work_dirs/world_tiny/VOCdevkit', here / 'broken')
+    for path in (here / 'broken').rglob('*.jpg'):
+        path.write_bytes(path.read_bytes()[:300])
+    options = ('--cfg-options', TINY.split('=')[0] + '=broken/')
+    arguments = (CONFIG, '--out', 'pictures', *options)
+    ended = tools('analysis_tools/browse_chips.py', *arguments, cwd=here, fails=True)
+    assert '.jpg cannot be read' in ended.printed and 'Traceback' not in ended.printed
 
 
 def test_chips_are_trained_and_tested_at_several_scales(tools, here):

@@ -25,7 +25,6 @@ def parse_args() -> argparse.Namespace:
     """Parse the arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('config', help='config that trains on a ChipDataset')
-    parser.add_argument('--seed', type=int, default=0, help='of the plan')
     parser.add_argument('--out', help='also write the report, as JSON')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE'
@@ -79,7 +78,7 @@ def main() -> None:
         cfg.merge_from_dict(args.cfg_options)
     dataset = training_chips(cfg)
     table, plan = dataset.box_table(), dataset.plan
-    chips = plan_epoch(table, plan, args.seed, 0, num_threads=2)
+    chips = plan_epoch(table, plan, 0, 0, num_threads=2)
     report = chip_report(table, plan, chips)
     has_boxes = (table.kinds == TRUTH).any()
     suggestion = suggested_plan(table, plan.chip_px) if has_boxes else None

@@ -22,7 +22,8 @@ from rich.table import Table
 
 from mmdetxfer.chips import TRUTH, BoxTable, Chip, ChipPlan, plan_epoch
 from mmdetxfer.chips.counter_hash import hash_counters
-from mmdetxfer.datasets.chip_transforms import CropToChip, LoadChipImage, crop_window
+from mmdetxfer.chips.crop import crop_window
+from mmdetxfer.datasets.chip_transforms import CropToChip, LoadChipImage
 from mmdetxfer.errors import one_line_errors
 
 THREE_SCALES = dict(valid_ranges=((-1, 80), (32, 150), (120, -1)))
