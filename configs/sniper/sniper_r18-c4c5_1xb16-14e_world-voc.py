@@ -125,4 +125,5 @@ param_scheduler = [
     dict(type='MultiStepLR', by_epoch=True, milestones=[10.6], gamma=0.1),
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=16)
+custom_hooks = [dict(type='mmdetxfer.InputPixelsHook')]
 randomness = dict(seed=0)

@@ -3,6 +3,7 @@
 from mmdetxfer.engine.class_check_hook import ClassCheckHook
 from mmdetxfer.engine.exact_loops import ExactEpochTrainLoop, ExactIterTrainLoop
 from mmdetxfer.engine.exact_runner import ExactRunner
+from mmdetxfer.engine.input_pixels_hook import InputPixelsHook
 from mmdetxfer.engine.nonfinite_loss_hook import NonfiniteLossHook
 from mmdetxfer.engine.one_writer_logger_hook import OneWriterLoggerHook
 from mmdetxfer.engine.safe_checkpoint_hook import SafeCheckpointHook
@@ -13,6 +14,7 @@ __all__ = [
     'ExactEpochTrainLoop',
     'ExactIterTrainLoop',
     'ExactRunner',
+    'InputPixelsHook',
     'NonfiniteLossHook',
     'OneWriterLoggerHook',
     'SafeCheckpointHook',

@@ -1,5 +1,6 @@
-"""Metrics and writers of predictions, for the hosts' evaluators."""
+"""Metrics, and writers and readers of predictions."""
 
 from mmdetxfer.evaluation.prediction_writer import PredictionWriter, prediction_writer
+from mmdetxfer.evaluation.saved_detections import found_objects, true_objects
 
-__all__ = ['PredictionWriter', 'prediction_writer']
+__all__ = ['PredictionWriter', 'found_objects', 'prediction_writer', 'true_objects']

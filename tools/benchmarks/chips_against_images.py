@@ -1,0 +1,154 @@
+"""Do chips find more than whole images for equal megapixels of training?
+
+    python tools/benchmarks/chips_against_images.py
+
+Trains both twins of ``configs/sniper`` on the embedded world once a seed and tests each
+at one scale and over the pyramid, all as the chips' config says. Scores are VOC's AP by
+area, over classes; an object under 24 px is one whose box has less than 24 x 24 pixels.
+About an hour and a half on two cores. It can be killed: what is finished is kept in
+--work-dir, and a training goes on where it was.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mmdetxfer.errors import UserError, one_line_errors
+
+ROOT = Path(__file__).resolve().parents[2]
+TWINS = {
+    'chips': 'configs/sniper/sniper_r18-c4c5_1xb16-14e_world-voc.py',
+    'whole images': 'configs/sniper/sniper_r18-c4c5_1xb1-whole_world-voc.py',
+}
+TESTS = {'one scale': [], 'pyramid': ['--tta']}
+IOU_THRESHOLDS = (0.5, 0.7)
+
+
+def parse_args() -> argparse.Namespace:
+    """Parse the arguments."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
+    parser.add_argument('--small-px', type=float, default=24)
+    parser.add_argument('--work-dir', default='work_dirs/chips_against_images')
+    parser.add_argument(
+        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='for both'
+    )
+    return parser.parse_args()
+
+
+def run_tool(name: str, arguments: list, log: Path) -> None:
+    """Run one of the tools in the repository, with its output in a log."""
+    command = [sys.executable, str(ROOT / 'tools' / name), *map(str, arguments)]
+    with open(log, 'a') as stream:
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT
+        )
+    if done.returncode != 0:
+        raise UserError(f'{name} failed with exit code {done.returncode}; see {log}')
+
+
+def run_seed(args: argparse.Namespace, twin: str, seed: int) -> dict[str, Path]:
+    """Train and test one twin with one seed, if that is not done; say where it is."""
+    folder = Path(args.work_dir).resolve() / twin.replace(' ', '_') / f'seed_{seed}'
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / 'log.txt'
+    # In a folder that says no test, the training may be unfinished.
+    found = {test: folder / f'{test.replace(" ", "_")}.npz' for test in TESTS}
+    if not all(path.is_file() for path in found.values()):
+        options = ['--cfg-options', f'randomness.seed={seed}', *args.cfg_options]
+        print(f'training on {twin}, seed {seed}, in {folder}', flush=True)
+        training = [TWINS[twin], '--work-dir', folder, '--resume', *options]
+        run_tool('train.py', training, log)
+        checkpoint = (folder / 'last_checkpoint').read_text().strip()
+        for test, switches in TESTS.items():
+            arguments = [TWINS['chips'], checkpoint, '--out', found[test], *switches]
+            run_tool('test.py', [*arguments, '--work-dir', folder / 'tests'], log)
+    found['record'] = folder / 'input_pixels.json'
+    return found
+
+
+def score(args: argparse.Namespace, runs: dict) -> list[dict]:
+    """Return one record a twin, seed and test."""
+    import numpy as np
+    from mmdet.registry import DATASETS
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+
+    from mmdetxfer.evaluation import found_objects, true_objects
+    from mmdetxfer.predictions import load_predictions
+    from mmdetxfer.scoring import average_precisions, match_objects
+
+    cfg = Config.fromfile(ROOT / TWINS['chips'])
+    init_default_scope(cfg.default_scope)
+    settings = cfg.test_dataloader.dataset.to_dict()
+    # Data roots are relative to the repository.
+    settings['data_root'] = str(ROOT / settings['data_root'])
+    dataset = DATASETS.build(settings)
+    truth, ids = true_objects(dataset)
+    classes = dataset.metainfo['classes']
+    sizes = {'small': (0.0, args.small_px), 'others': (args.small_px, np.inf)}
+    sizes['all'] = (0.0, np.inf)
+    records = []
+    for (twin, seed), paths in runs.items():
+        megapixels = json.loads(paths['record'].read_text())['megapixels']
+        for test in TESTS:
+            predictions = load_predictions(paths[test])
+            found = found_objects(predictions, ids, classes, str(paths[test]))
+            matches = match_objects(truth, found)
+            record = dict(twin=twin, seed=seed, test=test, megapixels=megapixels)
+            for size, limits in sizes.items():
+                table = average_precisions(
+                    truth, found, matches, IOU_THRESHOLDS, len(classes), limits
+                )
+                record['num_objects_' + size] = int(table.num_objects.sum())
+                means = zip(IOU_THRESHOLDS, table.mean(), strict=True)
+                for threshold, mean in means:
+                    record[f'AP{round(100 * threshold)}_{size}'] = float(mean)
+            records.append(record)
+    return records
+
+
+def print_records(records: list[dict]) -> None:
+    """Print each seed, and the means over seeds."""
+    names = [key for key in records[0] if key.startswith('AP')]
+    table = Table('training', 'test', 'seed', 'Mpx', *names)
+    for twin in TWINS:
+        for test in TESTS:
+            own = [r for r in records if (r['twin'], r['test']) == (twin, test)]
+            for record in own:
+                values = [f'{record[name]:.3f}' for name in names]
+                head = (twin, test, str(record['seed']), f'{record["megapixels"]:.1f}')
+                table.add_row(*head, *values)
+            means = [sum(r[name] for r in own) / len(own) for name in names]
+            table.add_row(twin, test, 'mean', '', *(f'{mean:.3f}' for mean in means))
+    Console(width=120).print(table)
+
+
+@one_line_errors
+def main() -> None:
+    """Run what is missing, score, write the records and print them."""
+    args = parse_args()
+    runs = {
+        (twin, seed): run_seed(args, twin, seed)
+        for seed in args.seeds
+        for twin in TWINS
+    }
+    records = score(args, runs)
+    path = Path(args.work_dir) / 'records.jsonl'
+    path.write_text(''.join(json.dumps(record) + '\n' for record in records))
+    print_records(records)
+    costs = {record['megapixels'] for record in records}
+    if max(costs) > 1.02 * min(costs):
+        raise UserError(
+            f'megapixels: expected a spread of at most 2 %, got {min(costs):.1f} to '
+            f'{max(costs):.1f}; set max_iters in {TWINS["whole images"]}'
+        )
+
+
+if __name__ == '__main__':
+    main()
