@@ -2,6 +2,7 @@
 
 from mmdetxfer.datasets.chip_dataset import ChipDataset
 from mmdetxfer.datasets.chip_sampler import ChipIndex, ChipSampler
+from mmdetxfer.datasets.columnar_open_images_dataset import ColumnarOpenImagesDataset
 from mmdetxfer.datasets.guarded_dataset import (
     GuardedDataset,
     UnreadableImageError,
@@ -12,6 +13,7 @@ __all__ = [
     'ChipDataset',
     'ChipIndex',
     'ChipSampler',
+    'ColumnarOpenImagesDataset',
     'GuardedDataset',
     'UnreadableImageError',
     'guarded',

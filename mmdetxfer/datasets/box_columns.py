@@ -8,8 +8,9 @@ already, the others end one pixel further.
 
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,27 @@ from mmdetxfer.errors import UserError
 _SECONDS_BETWEEN_REPORTS = 5.0
 
 
+@dataclass(frozen=True)
+class BoxColumns:
+    """All boxes of a data set, as its reader has them; arrays may be changed.
+
+    Args:
+        ids: (N,) ids of the images.
+        sizes: (N, 2) widths and heights; 0 where the annotation does not tell.
+        offsets: (N + 1,) where each image's boxes begin.
+        boxes: (M, 4) corners in pixels.
+        labels: (M,) classes.
+        kinds: (M,) TRUTH or IGNORED.
+    """
+
+    ids: Sequence[Hashable] | np.ndarray
+    sizes: np.ndarray
+    offsets: np.ndarray
+    boxes: np.ndarray
+    labels: np.ndarray
+    kinds: np.ndarray
+
+
 def box_table(dataset: Any, say: Callable[[str], None] = print) -> BoxTable:
     """Return the boxes of all images of a data set, in its order.
 
@@ -30,11 +52,40 @@ def box_table(dataset: Any, say: Callable[[str], None] = print) -> BoxTable:
         dataset: A data set whose ``get_data_info`` has instances with boxes.
         say: Told how far the reading is, when it takes longer than some seconds.
     """
+    columns = box_columns(dataset, say)
+    corners, states = columns.boxes, columns.kinds
+    sizes = np.array(columns.sizes)
+    without_size = np.flatnonzero((sizes < 1).any(1))
+    if len(without_size):
+        infos = (dataset.get_data_info(index) for index in without_size.tolist())
+        found = _header_sizes([info['img_path'] for info in infos])
+        for index, size in zip(without_size, found, strict=True):
+            sizes[index] = size or (1, 1)
+            if size is None:
+                # No chip is cut out of what cannot be read; who loads it names it.
+                own = slice(columns.offsets[index], columns.offsets[index + 1])
+                states[own] = IGNORED
+    if not has_inclusive_boxes(dataset):
+        corners[:, 2:] -= 1
+    return BoxTable(
+        widths=sizes[:, 0],
+        heights=sizes[:, 1],
+        keys=_keys(columns.ids),
+        offsets=columns.offsets,
+        boxes=corners,
+        kinds=states,
+    )
+
+
+def box_columns(dataset: Any, say: Callable[[str], None] = print) -> BoxColumns:
+    """Return the boxes of a data set; its own columns, if it has some."""
+    if hasattr(dataset, 'box_columns'):
+        return dataset.box_columns()
     num_images = len(dataset)
     sizes = np.zeros((num_images, 2), dtype=np.int32)
     counts = np.zeros(num_images, dtype=np.int64)
     # Not lists: a Python object for each number would be gigabytes.
-    ids, boxes, kinds, without_size = [], array('f'), array('b'), {}
+    ids, boxes, labels, kinds = [], array('f'), array('i'), array('b')
     report = Reporter('reading boxes', say)
     for index in range(num_images):
         info = dataset.get_data_info(index)
@@ -47,31 +98,19 @@ def box_table(dataset: Any, say: Callable[[str], None] = print) -> BoxTable:
         ids.append(info.get('img_id', index))
         if info.get('width') and info.get('height'):
             sizes[index] = info['width'], info['height']
-        else:
-            without_size[index] = info['img_path']
         counts[index] = len(instances)
         for instance in instances:
             boxes.extend(instance['bbox'])
+            labels.append(instance['bbox_label'])
             kinds.append(IGNORED if instance.get('ignore_flag', 0) else TRUTH)
         report(index + 1, num_images)
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    corners = np.array(boxes, dtype=np.float32).reshape(-1, 4)
-    states = np.array(kinds, dtype=np.uint8)
-    found = _header_sizes(list(without_size.values()))
-    for index, size in zip(without_size, found, strict=True):
-        sizes[index] = size or (1, 1)
-        if size is None:
-            # No chip is cut out of what cannot be read; who loads it names it.
-            states[offsets[index] : offsets[index + 1]] = IGNORED
-    if not has_inclusive_boxes(dataset):
-        corners[:, 2:] -= 1
-    return BoxTable(
-        widths=sizes[:, 0],
-        heights=sizes[:, 1],
-        keys=_keys(ids),
-        offsets=offsets,
-        boxes=corners,
-        kinds=states,
+    return BoxColumns(
+        ids=ids,
+        sizes=sizes,
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
+        boxes=np.array(boxes, dtype=np.float32).reshape(-1, 4),
+        labels=np.array(labels, dtype=np.int32),
+        kinds=np.array(kinds, dtype=np.uint8),
     )
 
 
@@ -83,11 +122,12 @@ class Reporter:
         self.what, self.say = what, say
         self.next_report = time.monotonic() + _SECONDS_BETWEEN_REPORTS
 
-    def __call__(self, done: int, total: int) -> None:
-        """Note that ``done`` of ``total`` are done."""
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """Note that ``done`` of ``total``, if that is known, are done."""
         if time.monotonic() >= self.next_report:
             self.next_report = time.monotonic() + _SECONDS_BETWEEN_REPORTS
-            self.say(f'{self.what}: {done:,} of {total:,}')
+            of_total = '' if total is None else f' of {total:,}'
+            self.say(f'{self.what}: {done:,}{of_total}')
 
 
 def has_inclusive_boxes(dataset: Any) -> bool:

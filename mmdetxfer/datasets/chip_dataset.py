@@ -97,7 +97,9 @@ class ChipDataset(Dataset):
 
     def box_table(self) -> BoxTable:
         """Read the boxes of all images."""
-        return box_table(self, lambda text: print_log(text, 'current'))
+        has_columns = hasattr(self.dataset, 'box_columns')
+        source = self.dataset if has_columns else self
+        return box_table(source, lambda text: print_log(text, 'current'))
 
     def __getitem__(self, index: int) -> Any:
         """Return the chip of a ``ChipIndex``, or of an image a chip drawn at random.

@@ -90,7 +90,7 @@ def test_sizes_that_the_annotation_lacks_come_from_the_headers(tmp_path):
     assert table.heights.tolist() == [30, 40, 8]
     (tmp_path / 'broken.jpg').write_bytes(b'no image')
     assert header_size(str(tmp_path / 'broken.jpg')) is None
-    box = dict(bbox=[1, 1, 9, 9], ignore_flag=0)
+    box = dict(bbox=[1, 1, 9, 9], bbox_label=0, ignore_flag=0)
     broken = dict(img_id=4, img_path=str(tmp_path / 'broken.jpg'), instances=[box])
     table = box_table(Infos([dict(infos[0], instances=[box]), broken]))
     assert table.kinds.tolist() == [TRUTH, IGNORED]
