@@ -16,7 +16,11 @@ from mmengine.utils import is_abs
 
 from mmdetxfer.chips import IGNORED, TRUTH
 from mmdetxfer.datasets.box_columns import BoxColumns, Reporter
-from mmdetxfer.datasets.column_store import load_columns, stored_columns
+from mmdetxfer.datasets.column_store import (
+    differences,
+    load_columns,
+    stored_columns,
+)
 from mmdetxfer.datasets.image_sizes import (
     NO_SIZE,
     sizes_from_csv,
@@ -87,6 +91,7 @@ class ColumnarOpenImagesDataset(BaseDataset):
         self.size_file = size_file
         self.drop_missing_images = drop_missing_images
         self.cache_dir = cache_dir
+        kwargs.setdefault('data_prefix', dict(img=''))
         super().__init__(ann_file=ann_file, **kwargs)
 
     def _join_prefix(self) -> None:
@@ -157,7 +162,14 @@ class ColumnarOpenImagesDataset(BaseDataset):
     def _read_sizes(self) -> np.ndarray:
         ids = self._boxes['image_ids']
         if self.size_file:
-            return sizes_from_csv(self.size_file, ids)
+            folder = stored_columns(
+                'openimages-sizes',
+                [self.size_file, self.ann_file],
+                dict(mids=self.mids),
+                lambda: dict(sizes=sizes_from_csv(self.size_file, ids)),
+                self.cache_dir,
+            )
+            return load_columns(folder)['sizes']
         report = Reporter('reading image sizes', lambda t: print_log(t, 'current'))
         folder = self.data_prefix['img']
         return sizes_from_headers(folder, ids, '.jpg', self.cache_dir, report)
@@ -267,6 +279,11 @@ class ColumnarOpenImagesDataset(BaseDataset):
             labels=self._boxes['labels'][places],
             kinds=np.where(is_group, IGNORED, TRUTH).astype(np.uint8),
         )
+
+    @force_full_init
+    def column_differences(self) -> list[str]:
+        """Return which files are not as when the columns were made, by content."""
+        return [one for path in self._folders.values() for one in differences(path)]
 
     def __getstate__(self) -> dict:
         """Leave mapped columns out: another process maps them itself."""

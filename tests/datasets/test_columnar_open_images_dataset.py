@@ -1,6 +1,7 @@
 """OpenImages in columns against mmdet's own readers, on the embedded world."""
 
 import copy
+import os
 import pickle
 
 import numpy as np
@@ -229,3 +230,14 @@ def test_labels_without_a_class_are_said(root, tmp_path, monkeypatch):
 def test_classes_of_ones_own_are_refused(root):
     with pytest.raises(UserError, match='601 classes are not those of metainfo'):
         ours(root, metainfo=dict(classes=('a',)))
+
+
+def test_a_source_that_changed_in_secret_is_found(root, tmp_path):
+    path = tmp_path / 'boxes.csv'
+    path.write_bytes((root / V4['ann_file']).read_bytes())
+    dataset = ours(root, ann_file=str(path))
+    assert dataset.column_differences() == []
+    state = path.stat()
+    path.write_bytes(path.read_bytes()[:-2] + b'1\n')
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert dataset.column_differences() == [f'{path} has another content']

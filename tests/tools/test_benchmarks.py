@@ -38,3 +38,13 @@ def test_making_chips_is_measured_for_each_plan_and_scale():
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r'│ +all +│ +\d+ +│ +\d+\.\d\d +│', done.stdout)) == 3
     assert len(re.findall(r'│ x \d\.\d\d +│', done.stdout)) == 8
+
+
+def test_reading_openimages_is_compared_with_mmdets_reader():
+    command = [sys.executable, str(BENCHMARKS / 'openimages_reading.py')]
+    command += ['--images', '300', '--part', '100']
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name in ('CSV to cache', 'first item, warm cache'):
+        assert re.search(rf'{name} +│ \d+\.\d\d +│ \d+\.\d\d +│ [\d,]+ ', done.stdout)
+    assert 'each of four workers that read 20,000 items has at most' in done.stdout
