@@ -8,6 +8,8 @@ from mmdetxfer.datasets.guarded_dataset import (
     UnreadableImageError,
     guarded,
 )
+from mmdetxfer.datasets.image_net_loc_dataset import ImageNetLocDataset
+from mmdetxfer.datasets.subset_dataset import SubsetDataset
 
 __all__ = [
     'ChipDataset',
@@ -15,6 +17,8 @@ __all__ = [
     'ChipSampler',
     'ColumnarOpenImagesDataset',
     'GuardedDataset',
+    'ImageNetLocDataset',
+    'SubsetDataset',
     'UnreadableImageError',
     'guarded',
 ]

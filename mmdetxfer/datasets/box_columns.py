@@ -22,6 +22,8 @@ from mmdetxfer.datasets.image_files import header_size
 from mmdetxfer.errors import UserError
 
 _SECONDS_BETWEEN_REPORTS = 5.0
+# mmdet's two OpenImages readers say it in two ways, and ignore no such box by itself.
+_GROUP_FLAGS = ('is_group_of', 'is_group_ofs')
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,11 @@ def box_columns(dataset: Any, say: Callable[[str], None] = print) -> BoxColumns:
         labels=np.array(labels, dtype=np.int32),
         kinds=np.array(kinds, dtype=np.uint8),
     )
+
+
+def is_ignored(instance: dict) -> bool:
+    """Whether an object is neither to be found nor background: also a group."""
+    return any(instance.get(name) for name in ('ignore_flag', *_GROUP_FLAGS))
 
 
 class Reporter:

@@ -15,12 +15,9 @@ from mmengine.registry import init_default_scope
 from torch.utils.data import Dataset
 
 from mmdetxfer.chips import BoxTable, Chip, ChipPlan, plan_epoch
-from mmdetxfer.datasets.box_columns import box_table, has_inclusive_boxes
+from mmdetxfer.datasets.box_columns import box_table, has_inclusive_boxes, is_ignored
 from mmdetxfer.errors import UserError
 from mmdetxfer.registry import DATASETS
-
-# mmdet's two OpenImages readers say it in two ways, and ignore no such box by itself.
-_GROUP_FLAGS = ('is_group_of', 'is_group_ofs')
 
 
 @DATASETS.register_module()
@@ -91,15 +88,13 @@ class ChipDataset(Dataset):
         """Return an image's annotation; groups are ignored like crowds."""
         info = self.dataset.get_data_info(int(index))
         for instance in info.get('instances') or ():
-            if any(instance.get(name) for name in _GROUP_FLAGS):
+            if is_ignored(instance):
                 instance['ignore_flag'] = 1
         return info
 
     def box_table(self) -> BoxTable:
         """Read the boxes of all images."""
-        has_columns = hasattr(self.dataset, 'box_columns')
-        source = self.dataset if has_columns else self
-        return box_table(source, lambda text: print_log(text, 'current'))
+        return box_table(self.dataset, lambda text: print_log(text, 'current'))
 
     def __getitem__(self, index: int) -> Any:
         """Return the chip of a ``ChipIndex``, or of an image a chip drawn at random.

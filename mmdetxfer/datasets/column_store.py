@@ -72,7 +72,7 @@ def stored_columns(
                 _write(folder, identity, make)
     except OSError as error:
         raise UserError(
-            f'{folder}: the columns of {sources[0]} cannot be kept there '
+            f'{folder}: columns of annotations cannot be kept there '
             f'({error.strerror or error}); name another folder by cache_dir'
         ) from error
     return folder

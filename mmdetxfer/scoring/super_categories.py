@@ -1,0 +1,75 @@
+"""Which classes are vehicles and which are animals: VOC's, COCO's and ImageNet's.
+
+VOC's seven vehicles and six animals are those that Li et al. 2019 average in Table 2.
+ImageNet's are found from the synset of the super-category downwards, in its is-a file.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+MEMBERS = {
+    'vehicle': (
+        # VOC
+        'aeroplane',
+        'bicycle',
+        'boat',
+        'bus',
+        'car',
+        'motorbike',
+        'train',
+        # COCO, where it has another name or more
+        'airplane',
+        'motorcycle',
+        'truck',
+    ),
+    'animal': (
+        'bird',
+        'cat',
+        'cow',
+        'dog',
+        'horse',
+        'sheep',
+        'elephant',
+        'bear',
+        'zebra',
+        'giraffe',
+    ),
+}
+SYNSETS = {'vehicle': 'n04524313', 'animal': 'n00015388'}
+
+
+def descendants(root: str, is_a: Iterable[tuple[str, str]]) -> set[str]:
+    """Return a synset and all below it.
+
+    Args:
+        root: The synset.
+        is_a: Pairs of parent and child.
+    """
+    children: dict[str, list[str]] = {}
+    for parent, child in is_a:
+        children.setdefault(parent, []).append(child)
+    found, left = {root}, [root]
+    while left:
+        for child in children.get(left.pop(), ()):
+            if child not in found:
+                found.add(child)
+                left.append(child)
+    return found
+
+
+def members_by_matrix(
+    classes: Sequence[str], matrix: np.ndarray, super_category: str
+) -> list[str]:
+    """Return the class of a name, in any case, and all below it.
+
+    Args:
+        classes: K names.
+        matrix: (K, K): 1 where the column's class is the row's or above it.
+        super_category: The name.
+    """
+    names = [name.lower() for name in classes]
+    if super_category.lower() not in names:
+        return []
+    column = matrix[:, names.index(super_category.lower())]
+    return [name for name, is_member in zip(classes, column, strict=True) if is_member]
