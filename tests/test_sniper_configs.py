@@ -1,0 +1,136 @@
+"""SNIPER's configs on the embedded world: chips come out, tests are scored.
+
+Weights and batch sizes are the only things that differ from what a user runs.
+"""
+
+import pytest
+import torch
+from mmdet.registry import DATASETS, METRICS, MODELS
+from mmdet.utils import register_all_modules
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATA_SAMPLERS, DefaultScope
+
+from mmdetxfer.installed_configs import config_path
+from mmdetxfer.worlds import coco, imagenet_loc, openimages, voc
+
+FOLDERS = {
+    'coco': 'coco',
+    'voc0712': 'VOCdevkit',
+    'openimages': 'OpenImages',
+    'imagenet-loc': 'ILSVRC',
+}
+
+
+@pytest.fixture(scope='module')
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('world')
+    sizes = {'train': 4, 'val': 3}
+    coco.write(folder / 'coco', sizes, 0)
+    imagenet_loc.write(folder / 'ILSVRC', {'train': 16, 'val': 3}, 0)
+    openimages.write(folder / 'OpenImages', sizes, 0)
+    splits = {'train': 3, 'val': 3, 'test': 3}
+    voc.write_voc2007(folder / 'VOCdevkit/VOC2007', splits, 0)
+    voc.write_voc2012(folder / 'VOCdevkit/VOC2012', splits, 0)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    register_all_modules(init_default_scope=False)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        yield
+
+
+def put_into(node, world, name):
+    """Name the world's folders wherever the config names the real ones."""
+    if isinstance(node, dict):
+        if 'data_root' in node:
+            node['data_root'] = f'{world}/{FOLDERS[name]}/'
+        if 'Columnar' in str(node.get('type')) or 'ImageNet' in str(node.get('type')):
+            node['cache_dir'] = f'{world}/cache'
+        for value in node.values():
+            put_into(value, world, name)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            put_into(value, world, name)
+
+
+def config(world, name):
+    cfg = Config.fromfile(config_path(f'sniper/sniper_r50-c4c5_8xb16-7e_{name}.py'))
+    content = cfg.to_dict()
+    put_into(content, world, name)
+    return Config(content)
+
+
+@pytest.mark.parametrize('name', FOLDERS)
+def test_chips_and_test_images_come_out_and_the_classes_are_those_of_the_head(
+    world, name
+):
+    cfg = config(world, name)
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    sampler = DATA_SAMPLERS.build(
+        dict(cfg.train_dataloader.sampler, dataset=dataset, seed=0)
+    )
+    assert len(sampler) > 5
+    index = next(iter(sampler))
+    item = dataset[index]
+    assert max(item['inputs'].shape) <= 513
+    assert len(item['data_samples'].gt_instances) > 0
+    tested = DATASETS.build(cfg.val_dataloader.dataset)
+    heads = cfg.model.roi_head.bbox_head
+    if name == 'imagenet-loc':
+        # The world has a few synsets, the real folder 1,000.
+        assert dataset.metainfo['classes'] == tested.metainfo['classes']
+    else:
+        expected = heads.num_classes
+        assert len(dataset.metainfo['classes']) == expected
+        assert len(tested.metainfo['classes']) == expected
+    scales = cfg.tta_pipeline[1]['transforms'][0]
+    assert len(scales) == len(dataset.plan.test_ranges) == dataset.plan.num_scales
+    assert cfg.tta_model.plan == cfg.train_dataloader.dataset.plan
+
+
+@pytest.mark.parametrize('name', ['voc0712', 'openimages', 'imagenet-loc'])
+def test_the_true_boxes_score_full_marks_and_moved_ones_do_not(world, name):
+    """Ignored objects are not given; COCO's metric is mmdet's as it is.
+
+    The boxes of an item are those of the original image: its pipeline reads them behind
+    the resizing.
+    """
+    cfg = config(world, name)
+    dataset = DATASETS.build(cfg.val_dataloader.dataset)
+    scores = []
+    for shift in (0.0, 100.0):
+        metric = METRICS.build(cfg.val_evaluator)
+        metric.dataset_meta = dataset.metainfo
+        for index in range(len(dataset)):
+            item = dataset[index]['data_samples']
+            truth = item.gt_instances
+            found = dict(
+                bboxes=truth.bboxes.tensor + shift,
+                labels=truth.labels,
+                scores=torch.ones(len(truth)),
+            )
+            metric.process({}, [{**item.to_dict(), 'pred_instances': found}])
+        scores.append(max(metric.evaluate(len(dataset)).values()))
+    assert scores[0] > 0.99 and scores[1] < 0.2
+
+
+def test_openimages_detector_trains_on_a_chip(world):
+    cfg = config(world, 'openimages')
+    cfg.model.backbone.update(depth=18, init_cfg=None)
+    cfg.model.neck.in_channels = [256, 512]
+    cfg.model.rpn_head.in_channels = 768
+    model = MODELS.build(cfg.model)
+    dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    sampler = DATA_SAMPLERS.build(
+        dict(cfg.train_dataloader.sampler, dataset=dataset, seed=0)
+    )
+    batch = pseudo_collate([dataset[index] for index in list(sampler)[:2]])
+    losses = model(**model.data_preprocessor(batch, True), mode='loss')
+    total, _ = model.parse_losses(losses)
+    total.backward()
+    assert torch.isfinite(total)
+    gradient = model.neck.projection.weight.grad
+    assert gradient.abs().sum() > 0
