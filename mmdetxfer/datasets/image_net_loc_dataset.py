@@ -23,13 +23,14 @@ from mmdetxfer.datasets.annotation_files import read_voc
 from mmdetxfer.datasets.audit import AuditTable
 from mmdetxfer.datasets.box_columns import Reporter
 from mmdetxfer.datasets.column_store import load_columns, stored_columns
+from mmdetxfer.datasets.synset_files import read_synsets
 from mmdetxfer.errors import UserError
 from mmdetxfer.registry import DATASETS
 
 
 @DATASETS.register_module()
 class ImageNetLocDataset(BaseDataset):
-    """Images with ILSVRC's boxes; those without a file of boxes are no items.
+    """Images with ILSVRC's boxes; those without a box are items of tests only.
 
     In a config of mmdet or mmpretrain::
 
@@ -83,11 +84,13 @@ class ImageNetLocDataset(BaseDataset):
                 for k in own
                 if labels[k] >= 0
             ]
+            if not instances and not self.test_mode:
+                continue
+            item = dict(img_id=name, width=width, height=height, instances=instances)
+            item['img_path'] = f'{self.data_prefix["img"]}/{name}{self.suffix}'
             if instances:
-                item = dict(img_id=name, width=width, height=height)
-                item['img_path'] = f'{self.data_prefix["img"]}/{name}{self.suffix}'
-                label = instances[0]['bbox_label']
-                items.append({**item, 'instances': instances, 'gt_label': label})
+                item['gt_label'] = instances[0]['bbox_label']
+            items.append(item)
         num_boxes = int((labels >= 0).sum())
         print_log(
             f'{self.ann_file}: {len(items):,} images with {num_boxes:,} boxes of '
@@ -95,7 +98,7 @@ class ImageNetLocDataset(BaseDataset):
             f'{len(labels) - num_boxes:,} boxes of other synsets left out',
             'current',
         )
-        if not items:
+        if num_boxes == 0:
             raise UserError(
                 f'{self.ann_file}: expected XML files with boxes of {classes[:3]} ..., '
                 'got none; name the folder of one split'
@@ -105,17 +108,9 @@ class ImageNetLocDataset(BaseDataset):
     def _classes(self, found: list[str]) -> tuple[str, ...]:
         if self.synsets is None:
             return tuple(sorted(found))
-        if not isinstance(self.synsets, str):
-            return tuple(self.synsets)
-        path = Path(self.data_root or '', self.synsets)
-        try:
-            lines = path.read_text().splitlines()
-        except OSError as error:
-            raise UserError(
-                f'{path}: expected lines that begin with a synset, it cannot be opened '
-                f'({error.strerror})'
-            ) from error
-        return tuple(line.split()[0] for line in lines if line.strip())
+        if isinstance(self.synsets, str):
+            return read_synsets(Path(self.data_root or '', self.synsets))
+        return read_synsets(self.synsets)
 
     def _columns(self) -> dict[str, np.ndarray]:
         """Map the columns of the folder; they hold as long as its folders do."""

@@ -6,7 +6,6 @@ ignored, and images of excluded classes go.
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from mmdetxfer.datasets.image_choice import (
     chosen_classes,
     chosen_columns,
 )
+from mmdetxfer.datasets.synset_files import read_is_a
 from mmdetxfer.errors import UserError
 from mmdetxfer.registry import DATASETS
 from mmdetxfer.scoring.super_categories import (
@@ -210,15 +210,3 @@ class SubsetDataset(Dataset):
     def __getitem__(self, index: int) -> Any:
         """Return an item."""
         return self.pipeline(self.get_data_info(index))
-
-
-def read_is_a(path: str) -> list[tuple[str, str]]:
-    """Return pairs of parent and child synset."""
-    try:
-        rows = [line.split() for line in Path(path).read_text().splitlines() if line]
-        return [(parent, child) for parent, child in rows]
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f'{path}: expected lines of parent and child synset, it cannot be read as '
-            f'such ({error})'
-        ) from error

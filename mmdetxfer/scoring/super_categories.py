@@ -73,3 +73,31 @@ def members_by_matrix(
         return []
     column = matrix[:, names.index(super_category.lower())]
     return [name for name, is_member in zip(classes, column, strict=True) if is_member]
+
+
+def nearest_ancestors(
+    synsets: Sequence[str], targets: Sequence[str], is_a: Iterable[tuple[str, str]]
+) -> list[int]:
+    """Return for each synset the number of the target that it is, or is below.
+
+    Of several ancestors it is the one in the fewest steps, of equally near ones the
+    first in ``targets``; -1 for none.
+
+    Args:
+        synsets: The synsets.
+        targets: The possible ancestors.
+        is_a: Pairs of parent and child.
+    """
+    parents: dict[str, list[str]] = {}
+    for parent, child in is_a:
+        parents.setdefault(child, []).append(parent)
+    place_of = {target: place for place, target in enumerate(targets)}
+    found = []
+    for synset in synsets:
+        level, seen = {synset}, set()
+        while level and not level & place_of.keys():
+            seen |= level
+            level = {p for one in level for p in parents.get(one, ())} - seen
+        places = [place_of[one] for one in level & place_of.keys()]
+        found.append(min(places, default=-1))
+    return found

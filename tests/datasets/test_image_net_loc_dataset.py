@@ -80,6 +80,10 @@ def test_synsets_are_those_that_occur_or_those_that_are_named(root, monkeypatch)
     assert f'{len(some)} images with {num_boxes} boxes of 2 of 2 synsets' in said[-1]
     total = sum(len(free.get_data_info(k)['instances']) for k in range(len(free)))
     assert f'{total - num_boxes} boxes of other synsets left out' in said[-1]
+    # Where nothing is to be found, something may be found wrongly.
+    tested = dataset(root, synsets=list(classes[:2]), test_mode=True)
+    assert len(tested) == len(free)
+    assert sum('gt_label' in tested.get_data_info(k) for k in range(30)) == len(some)
 
 
 def test_files_are_read_again_only_when_their_folder_changed(root, tmp_path):
