@@ -12,6 +12,7 @@ from mmdetxfer.errors import UserError
 
 # Data sets of mmpretrain that fetch themselves into their data_root.
 _DOWNLOADED = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST')
+_BOTTLENECK_DEPTH = 50
 _LOADERS = {'train': ('train', 'val'), 'test': ('test',)}
 
 
@@ -31,6 +32,7 @@ def check_before_building(cfg: Any, purpose: str) -> None:
             )
         for one in loader if isinstance(loader, list) else [loader or {}]:
             _check_data(name, one.get('dataset', {}))
+    _check_deformable(cfg.get('model') or {})
     # A test builds no optimizer, and SyncBN is BN there.
     if purpose == 'train' and not torch.cuda.is_available():
         _check_cpu(cfg)
@@ -81,6 +83,16 @@ def _datasets_in(dataset: Any) -> Iterator[dict]:
         yield from _datasets_in(dataset.get('dataset'))
         for inner in dataset.get('datasets') or []:
             yield from _datasets_in(inner)
+
+
+def _check_deformable(model: dict) -> None:
+    backbone = model.get('backbone') or {}
+    depth = backbone.get('depth')
+    if backbone.get('dcn') and isinstance(depth, int) and depth < _BOTTLENECK_DEPTH:
+        raise UserError(
+            f'model.backbone: expected bottleneck blocks (depth {_BOTTLENECK_DEPTH} or '
+            f'more) for deformable convolutions, got depth {depth}; leave dcn out'
+        )
 
 
 def _check_cpu(cfg: Any) -> None:

@@ -118,3 +118,11 @@ def test_a_data_set_that_fetches_itself_need_not_be_there(cfg):
     cfg.train_dataloader.dataset.download = False
     with pytest.raises(UserError, match='data_root data/absent'):
         check_before_building(cfg, 'train')
+
+
+def test_deformable_convolutions_in_basic_blocks_are_refused(cfg):
+    cfg.model.backbone = dict(depth=18, dcn=dict(type='DCN'))
+    with pytest.raises(UserError, match='expected bottleneck blocks .* got depth 18'):
+        check_before_building(cfg, 'train')
+    cfg.model.backbone.depth = 50
+    check_before_building(cfg, 'train')
