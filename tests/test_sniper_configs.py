@@ -3,6 +3,8 @@
 Weights and batch sizes are the only things that differ from what a user runs.
 """
 
+from pathlib import Path
+
 import pytest
 import torch
 from mmdet.registry import DATASETS, METRICS, MODELS
@@ -134,3 +136,24 @@ def test_openimages_detector_trains_on_a_chip(world):
     assert torch.isfinite(total)
     gradient = model.neck.projection.weight.grad
     assert gradient.abs().sum() > 0
+
+
+ALL = sorted(Path(config_path('sniper/metafile.yml')).parent.glob('*.py'))
+
+
+@pytest.mark.parametrize('path', ALL, ids=lambda path: path.stem)
+def test_features_are_at_stride_16_with_the_channels_that_the_heads_expect(path):
+    """The weights that a config names are not fetched."""
+    cfg = Config.fromfile(path)
+    cfg.model.backbone.init_cfg = None
+    with torch.no_grad():
+        model = MODELS.build(cfg.model).eval()
+        projected, together = model.extract_feat(torch.randn(1, 3, 128, 128))
+        assert projected.shape[2:] == together.shape[2:] == (8, 8)
+        classes = model.rpn_head((projected, together))[0][0]
+        assert classes.shape[2:] == (8, 8)
+        pooled = torch.randn(2, projected.shape[1], 7, 7)
+        outputs, boxes = model.roi_head.bbox_head(pooled)
+    num_classes = cfg.model.roi_head.bbox_head.num_classes
+    assert outputs.shape[1] - num_classes == (2 if 'decoupled' in path.stem else 1)
+    assert boxes.shape == (2, 4)
