@@ -150,8 +150,12 @@ def test_features_are_at_stride_16_with_the_channels_that_the_heads_expect(path)
         model = MODELS.build(cfg.model).eval()
         projected, together = model.extract_feat(torch.randn(1, 3, 128, 128))
         assert projected.shape[2:] == together.shape[2:] == (8, 8)
-        classes = model.rpn_head((projected, together))[0][0]
+        is_rpn = cfg.model.type == 'RPN'
+        first_stage = model.bbox_head if is_rpn else model.rpn_head
+        classes = first_stage((projected, together))[0][0]
         assert classes.shape[2:] == (8, 8)
+        if is_rpn:
+            return
         pooled = torch.randn(2, projected.shape[1], 7, 7)
         outputs, boxes = model.roi_head.bbox_head(pooled)
     num_classes = cfg.model.roi_head.bbox_head.num_classes

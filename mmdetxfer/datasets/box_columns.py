@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from mmdetxfer.chips import IGNORED, TRUTH, BoxTable, image_keys
+from mmdetxfer.chips import IGNORED, PROPOSAL, TRUTH, BoxTable, image_keys
 from mmdetxfer.chips.counter_hash import hash_counters
 from mmdetxfer.datasets.class_check import unwrapped_datasets
 from mmdetxfer.datasets.image_files import header_size
+from mmdetxfer.datasets.proposal_shards import read_proposals
 from mmdetxfer.errors import UserError
 
 _SECONDS_BETWEEN_REPORTS = 5.0
@@ -47,14 +48,21 @@ class BoxColumns:
     kinds: np.ndarray
 
 
-def box_table(dataset: Any, say: Callable[[str], None] = print) -> BoxTable:
+def box_table(
+    dataset: Any,
+    say: Callable[[str], None] = print,
+    proposals: str | None = None,
+) -> BoxTable:
     """Return the boxes of all images of a data set, in its order.
 
     Args:
         dataset: A data set whose ``get_data_info`` has instances with boxes.
         say: Told how far the reading is, when it takes longer than some seconds.
+        proposals: Folder of proposals; those of an image stand behind its boxes.
     """
     columns = box_columns(dataset, say)
+    if proposals is not None:
+        columns = _with_proposals(columns, *read_proposals(proposals, columns.ids))
     corners, states = columns.boxes, columns.kinds
     sizes = np.array(columns.sizes)
     without_size = np.flatnonzero((sizes < 1).any(1))
@@ -113,6 +121,26 @@ def box_columns(dataset: Any, say: Callable[[str], None] = print) -> BoxColumns:
         boxes=np.array(boxes, dtype=np.float32).reshape(-1, 4),
         labels=np.array(labels, dtype=np.int32),
         kinds=np.array(kinds, dtype=np.uint8),
+    )
+
+
+def _with_proposals(
+    columns: BoxColumns, offsets: np.ndarray, boxes: np.ndarray
+) -> BoxColumns:
+    """Return columns with the proposals of each image behind its boxes."""
+    num_images = len(columns.offsets) - 1
+    counts = [np.diff(one) for one in (columns.offsets, offsets)]
+    images = np.concatenate([np.repeat(np.arange(num_images), one) for one in counts])
+    order = np.argsort(images, kind='stable')
+    kinds = np.full(len(boxes), PROPOSAL, dtype=np.uint8)
+    labels = np.full(len(boxes), -1, dtype=columns.labels.dtype)
+    return BoxColumns(
+        ids=columns.ids,
+        sizes=columns.sizes,
+        offsets=columns.offsets + offsets,
+        boxes=np.concatenate([columns.boxes, boxes])[order],
+        labels=np.concatenate([columns.labels, labels])[order],
+        kinds=np.concatenate([columns.kinds, kinds])[order],
     )
 
 

@@ -47,6 +47,8 @@ class ChipDataset(Dataset):
             included. Its own pipeline is not used.
         plan: A ``ChipPlan`` or its arguments.
         pipeline: Transforms of a chip.
+        proposals: Folder that ``tools/misc/extract_proposals.py`` filled for these
+            images; negative chips (``num_negatives`` of the plan) are cut for them.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class ChipDataset(Dataset):
         dataset: Any,
         plan: ChipPlan | dict,
         pipeline: Sequence[dict | Callable],
+        proposals: str | None = None,
     ) -> None:
         """Build the data set; its boxes are read when they are asked for."""
         if isinstance(dataset, dict):
@@ -63,6 +66,13 @@ class ChipDataset(Dataset):
         self.dataset = dataset
         self.plan = plan if isinstance(plan, ChipPlan) else ChipPlan(**plan)
         self.pipeline = Compose(pipeline)
+        self.proposals = proposals
+        if self.plan.num_negatives > 0 and proposals is None:
+            raise UserError(
+                f'ChipDataset: negative chips (num_negatives='
+                f'{self.plan.num_negatives}) are cut for proposals; make them with '
+                'tools/misc/extract_proposals.py and name their folder by proposals'
+            )
         self.has_inclusive_boxes = has_inclusive_boxes(dataset)
         names = [type(step).__name__ for step in self.pipeline.transforms]
         if 'PackDetInputs' in names:
@@ -94,7 +104,9 @@ class ChipDataset(Dataset):
 
     def box_table(self) -> BoxTable:
         """Read the boxes of all images."""
-        return box_table(self.dataset, lambda text: print_log(text, 'current'))
+        return box_table(
+            self.dataset, lambda text: print_log(text, 'current'), self.proposals
+        )
 
     def __getitem__(self, index: int) -> Any:
         """Return the chip of a ``ChipIndex``, or of an image a chip drawn at random.

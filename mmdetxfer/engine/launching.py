@@ -74,6 +74,26 @@ def test(args: Any) -> None:
         runner.test()
 
 
+def extract(args: Any) -> None:
+    """Extract proposals as ``tools/misc/extract_proposals.py`` was told.
+
+    Args:
+        args: The parsed arguments of that tool.
+    """
+    from mmdetxfer.datasets.box_columns import Reporter
+    from mmdetxfer.engine.proposal_extraction import extract_proposals
+
+    cfg = _loaded_config(args)
+    cfg.load_from, cfg.resume = args.checkpoint, False
+    _prepare(cfg, 'test')
+    report = Reporter('extracting proposals, images', _say)
+    with _missing_files_named():
+        made = extract_proposals(
+            cfg, args.checkpoint, args.out, args.images_per_shard, report
+        )
+    _say(f'{made} shards made, all are in {args.out}')
+
+
 def _loaded_config(args: Any) -> Config:
     """Load the config and apply what the tools have in common."""
     trust_checkpoints(args.trust_checkpoint)
