@@ -1,6 +1,7 @@
 """A training on chips that is killed in mid-epoch goes on with the very next chip."""
 
 import pytest
+import torch
 from toy_training import (
     assert_same_training,
     detector_config,
@@ -88,3 +89,31 @@ def test_two_ranks_share_the_chips_and_go_on_bit_for_bit(data, whole, tmp_path):
     train(chip_config(data, folder), 'auto', num_ranks=2)
     assert_same_training(folder, ranks, last_iteration(ranks))
     assert trace(folder, rank=1) == trace(ranks, rank=1)
+
+
+@pytest.mark.skipif(
+    not torch.cuda.is_available(), reason='half precision (fp16) trains on GPUs alone'
+)
+def test_a_training_in_half_precision_goes_on_with_its_scale(data, tmp_path):
+    """On a GPU sums have no fixed order: losses are near, images and scale the same."""
+
+    def half_precision(folder):
+        cfg = chip_config(data, folder)
+        cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
+        return cfg
+
+    whole, folder = tmp_path / 'whole', tmp_path / 'run'
+    train(half_precision(whole))
+    train(half_precision(folder), kill=('train_iter', 7))
+    train(half_precision(folder), 'auto')
+    last = last_iteration(whole)
+    scales = [
+        torch.load(one / last, weights_only=True)['optimizer']['loss_scaler']
+        for one in (folder, whole)
+    ]
+    assert scales[0] == scales[1]
+    for mine, theirs in zip(trace(folder).values(), trace(whole).values(), strict=True):
+        assert mine['images'] == theirs['images']
+        for key in set(mine) - {'images', 'iter'}:
+            own, other = float.fromhex(mine[key]), float.fromhex(theirs[key])
+            assert own == pytest.approx(other, rel=0.05, abs=0.05)
