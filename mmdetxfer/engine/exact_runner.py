@@ -110,7 +110,8 @@ class ExactRunner(Runner):
         while hasattr(model, 'module'):
             model = model.module
         is_whole = self._resume or not self._is_training
-        self.logger.info(check_fit(model, checkpoint, filename, is_whole))
+        if is_whole or not any(getattr(h, 'proves_loading', 0) for h in self.hooks):
+            self.logger.info(check_fit(model, checkpoint, filename, is_whole))
         return checkpoint
 
     def train(self) -> Any:
@@ -237,10 +238,15 @@ class ExactRunner(Runner):
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """Call the hooks; complete and simplify a checkpoint after them."""
         loaded = kwargs.get('checkpoint')
-        if fn_name == 'after_load_checkpoint' and 'state_dict' not in loaded:
+        is_bare = fn_name == 'after_load_checkpoint' and 'state_dict' not in loaded
+        if is_bare:
             # mmengine's EMAHook does not know bare state dicts.
-            kwargs['checkpoint'] = {'state_dict': loaded}
+            kwargs['checkpoint'] = {'state_dict': dict(loaded)}
         super().call_hook(fn_name, **kwargs)
+        if is_bare:
+            # What hooks left out of it is not loaded.
+            loaded.clear()
+            loaded.update(kwargs['checkpoint']['state_dict'])
         if fn_name == 'before_save_checkpoint':
             self._complete(kwargs['checkpoint'])
         elif fn_name == 'after_load_checkpoint' and self._resume:

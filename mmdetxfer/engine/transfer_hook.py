@@ -1,0 +1,293 @@
+"""Transfers named parts of a checkpoint, and proves what was loaded.
+
+Users of the hosts read shape warnings and hope. Here the parts to keep and to begin
+anew are named, everything else is an error, and a receipt says of each part what was
+loaded, bit for bit, and which weights no training has moved.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mmengine.hooks import EMAHook, Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor, nn
+
+from mmdetxfer.checkpoints.receipt import (
+    LOADED,
+    Selection,
+    joint_hash,
+    loaded_share,
+    matches,
+    parts_of,
+    select,
+    statuses_after,
+    tensor_hash,
+)
+from mmdetxfer.checkpoints.writing import sha256_of_file, write_text_atomically
+from mmdetxfer.engine.freeze_hook import FreezeHook, frozen_by_config
+from mmdetxfer.errors import CheckpointError
+from mmdetxfer.registry import HOOKS
+
+RECEIPT = 'transfer_receipt.json'
+
+
+@HOOKS.register_module()
+class TransferHook(Hook):
+    """Loads the parts that are named, and writes ``transfer_receipt.json``.
+
+    In a config, with ``load_from``::
+
+        custom_hooks = [
+            dict(
+                type='mmdetxfer.TransferHook',
+                keep=['backbone', 'neck', 'rpn_head', 'roi_head'],
+                reinit=['roi_head.bbox_head'],
+            )
+        ]
+
+    It acts in a training that begins, never in a test and never when one is resumed.
+    Where parts load files by themselves (``init_cfg=dict(type='Pretrained')``) it gives
+    the same proof.
+
+    Args:
+        keep: Parts to load: dotted names or patterns with wildcards.
+        reinit: Parts among them that begin anew.
+        prefix: Put before the file's names, for a file of one part of a model, such as
+            ``backbone.`` for the weights of a backbone alone.
+        min_loaded: The least share of the kept parts' elements that must be loaded.
+    """
+
+    # Ahead of EMAHook, which copies what is about to be loaded.
+    priority = 'HIGH'
+    # The Runner leaves the question whether a checkpoint fits to this hook.
+    proves_loading = True
+
+    def __init__(
+        self,
+        keep: Sequence[str],
+        reinit: Sequence[str] = (),
+        prefix: str = '',
+        min_loaded: float = 0.9,
+    ) -> None:
+        """Take the names."""
+        if isinstance(keep, str) or isinstance(reinit, str) or not keep:
+            raise CheckpointError(
+                f'TransferHook: expected lists of parts, got keep={keep!r}, '
+                f'reinit={reinit!r}'
+            )
+        self.keep, self.reinit = tuple(keep), tuple(reinit)
+        self.prefix, self.min_loaded = prefix, min_loaded
+        self._before: dict[str, str] | None = None
+        self._selection: Selection | None = None
+
+    def before_run(self, runner: Any) -> None:
+        """Note how every tensor is before anything is initialised."""
+        is_beginning = isinstance(runner._train_loop, BaseLoop) and not runner._resume
+        self._before = _hashes(_unwrapped(runner.model)) if is_beginning else None
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict) -> None:
+        """Leave in the checkpoint what is to be loaded."""
+        if self._before is None:
+            return
+        model = _unwrapped(runner.model)
+        state = {
+            self.prefix + name.removeprefix('module.'): tensor
+            for name, tensor in checkpoint.get('state_dict', checkpoint).items()
+            if isinstance(tensor, Tensor)
+        }
+        self._selection = select(
+            state, model.state_dict(), self.keep, self.reinit, runner._load_from
+        )
+        kept = OrderedDict(self._selection.kept)
+        # By these modules know how old the names of a file are.
+        kept._metadata = getattr(checkpoint.get('state_dict'), '_metadata', {})
+        checkpoint['state_dict'] = kept
+
+    def before_train(self, runner: Any) -> None:
+        """Compare, write the receipt, and stop if too little was loaded."""
+        if self._before is None:
+            return
+        model = _unwrapped(runner.model)
+        source = runner._load_from
+        selection = self._selection
+        if selection is None:
+            source, selection = self._selection_of_parts(model)
+        state = model.state_dict()
+        statuses = statuses_after(
+            state, selection.kept, selection.other_shape, self.reinit
+        )
+        share = loaded_share(state, statuses, self.keep, self.reinit)
+        parts = parts_of(state, statuses, self._before, self._part_names(model))
+        receipt = dict(
+            source=source,
+            sha256=_file_hash(source),
+            input_convention=runner.cfg.get('input_convention'),
+            keep=self.keep,
+            reinit=self.reinit,
+            loaded_share_of_kept=share,
+            parts={name: asdict(part) for name, part in parts.items()},
+            shape_differs=selection.other_shape,
+            unused=_counted(selection.unused),
+            frozen=frozen_hashes(model),
+        )
+        _write(runner, receipt)
+        for name, part in parts.items():
+            counts = ', '.join(f'{v} {k}' for k, v in part.tensors.items())
+            runner.logger.info(f'transfer: {name}: {counts}')
+        runner.logger.info(f'transfer: {self._summary(receipt)}')
+        if share < self.min_loaded:
+            wrong = [n for n, s in statuses.items() if s != LOADED]
+            wrong = [n for n in wrong if matches(n, self.keep)]
+            wrong = [n for n in wrong if not matches(n, self.reinit)]
+            raise CheckpointError(
+                f'{source}: expected at least {self.min_loaded:.0%} of the elements of '
+                f'{", ".join(self.keep)} to be loaded, got {share:.1%}; not loaded: '
+                f'{", ".join(f"{n} ({statuses[n]})" for n in wrong[:3])} ...; is it a '
+                'checkpoint of another architecture? min_loaded lowers the limit'
+            )
+        _let_averages_begin_here(runner, model)
+
+    def after_train(self, runner: Any) -> None:
+        """Prove that frozen weights and statistics are as they were."""
+        path = Path(runner.work_dir) / RECEIPT
+        if not path.is_file():
+            return
+        receipt = json.loads(path.read_text())
+        now = frozen_hashes(_unwrapped(runner.model))
+        moved = [n for n, one in receipt['frozen'].items() if now.get(n) != one]
+        receipt['frozen_and_moved'] = moved
+        _write(runner, receipt)
+        runner.logger.info(f'transfer: {self._summary(receipt)}')
+        named = [one.parts for one in runner.hooks if isinstance(one, FreezeHook)]
+        named = [part for parts in named for part in parts]
+        wrong = [name for name in moved if matches(name, named)]
+        if wrong:
+            raise CheckpointError(
+                f'frozen parts have moved in training: {", ".join(wrong[:3])}; see '
+                f'{path}'
+            )
+        if moved:
+            runner.logger.warning(
+                f'parts without gradients have moved: {", ".join(moved[:3])}; the '
+                'statistics of their norms were not held'
+            )
+
+    def _selection_of_parts(self, model: nn.Module) -> tuple[str, Selection]:
+        """Return what parts of the model have loaded by themselves."""
+        kept, unused, sources = {}, {}, []
+        for name, module in model.named_modules():
+            for entry in _pretrained_entries(module):
+                sources.append(entry['checkpoint'])
+                inner = (entry.get('prefix') or '').rstrip('.')
+                state = _file_state(entry['checkpoint'])
+                before = f'{inner}.' if inner else ''
+                outer = f'{name}.' if name else ''
+                for key, tensor in state.items():
+                    if key.startswith(before):
+                        kept[outer + key.removeprefix(before)] = tensor
+                    else:
+                        unused[key] = 'in no pattern'
+        if not sources:
+            raise CheckpointError(
+                'TransferHook: expected load_from, or parts with '
+                "init_cfg=dict(type='Pretrained'), the config has neither: nothing "
+                'would be transferred'
+            )
+        state = model.state_dict()
+        fitting = select(kept, state, self.keep, self.reinit, sources[0])
+        return sources[0], Selection(
+            fitting.kept, fitting.other_shape, {**unused, **fitting.unused}
+        )
+
+    def _part_names(self, model: nn.Module) -> list[str]:
+        """Return the parts that patterns name, without those with wildcards."""
+        names = {name for name, _ in model.named_modules()}
+        return [one for one in (*self.keep, *self.reinit) if one in names]
+
+    def _summary(self, receipt: dict) -> str:
+        counts: dict[str, int] = {}
+        for part in receipt['parts'].values():
+            for status, number in part['tensors'].items():
+                counts[status] = counts.get(status, 0) + number
+        text = ', '.join(
+            f'{number} tensors {status}' for status, number in counts.items()
+        )
+        frozen = len(receipt['frozen'])
+        moved = receipt.get('frozen_and_moved')
+        if frozen and moved is not None:
+            text += f'; {frozen - len(moved)} of {frozen} frozen parts unchanged'
+        elif frozen:
+            text += f'; frozen: {", ".join(list(receipt["frozen"])[:6])}'
+        return (
+            f'{receipt["source"]}: {text} '
+            f'({receipt["loaded_share_of_kept"]:.1%} of {", ".join(self.keep)})'
+        )
+
+
+def frozen_hashes(model: nn.Module) -> dict[str, str]:
+    """Return a hash for each part whose weights are not trained, statistics too."""
+    state = model.state_dict()
+    hashes = {}
+    for part in frozen_by_config(model):
+        own = {k: v for k, v in state.items() if k.startswith(f'{part}.')}
+        hashes[part] = joint_hash({k: tensor_hash(v) for k, v in own.items()})
+    return hashes
+
+
+def _hashes(model: nn.Module) -> dict[str, str]:
+    return {name: tensor_hash(value) for name, value in model.state_dict().items()}
+
+
+def _file_state(checkpoint: str) -> dict[str, Tensor]:
+    content = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
+    state = content.get('state_dict', content)
+    return {name.removeprefix('module.'): value for name, value in state.items()}
+
+
+def _file_hash(source: str) -> str | None:
+    path = Path(source).expanduser()
+    return sha256_of_file(path) if path.is_file() else None
+
+
+def _pretrained_entries(module: nn.Module) -> list[dict]:
+    init = getattr(module, 'init_cfg', None)
+    entries = init if isinstance(init, (list, tuple)) else [init]
+    found = [entry for entry in entries if isinstance(entry, dict)]
+    return [one for one in found if str(one.get('type')).endswith('Pretrained')]
+
+
+def _counted(unused: dict[str, str]) -> dict[str, dict]:
+    """Return number and first names of the file's unused tensors, by status."""
+    groups: dict[str, list[str]] = {}
+    for name, status in unused.items():
+        groups.setdefault(status, []).append(name)
+    return {
+        status: dict(tensors=len(names), first=names[:5])
+        for status, names in groups.items()
+    }
+
+
+def _let_averages_begin_here(runner: Any, model: nn.Module) -> None:
+    """Give an averaged model the weights that training begins with.
+
+    mmengine copies it before parts are initialised, and loads into it what was loaded.
+    """
+    for hook in runner.hooks:
+        if isinstance(hook, EMAHook):
+            hook.ema_model.module.load_state_dict(model.state_dict())
+
+
+def _write(runner: Any, receipt: dict) -> None:
+    if runner.rank == 0:
+        text = json.dumps(receipt, indent=1, default=list) + '\n'
+        write_text_atomically(Path(runner.work_dir) / RECEIPT, text)
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    return model.module if is_model_wrapper(model) else model

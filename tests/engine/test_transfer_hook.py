@@ -1,0 +1,390 @@
+"""Transfer by named parts: what was loaded is proven, what was not is an error.
+
+The model has a backbone (two layers of 1 to 4 and 4 to 4 weights, each with a batch
+norm), a neck and a head of as many outputs as there are classes.
+"""
+
+import json
+
+import pytest
+import torch
+from mmengine.model import BaseModel, BaseModule, Sequential
+from mmengine.registry import MODELS
+from torch import nn
+from toy_images import logged, make_images, toy_config, train
+
+from mmdetxfer.engine import ExactRunner
+from mmdetxfer.errors import CheckpointError
+
+NAMES = ' '.join(f'good{k}' for k in range(8))
+
+
+@MODELS.register_module(force=True)
+class ToyBackboneOfTwo(Sequential):
+    """Two linear layers with batch norms."""
+
+    def __init__(self, width=4, init_cfg=None):
+        layers = [nn.Linear(1, width), nn.BatchNorm1d(width)]
+        layers += [nn.Linear(width, 4), nn.BatchNorm1d(4)]
+        super().__init__(*layers, init_cfg=init_cfg)
+
+
+class ToyHead(BaseModule):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.fc_reg = nn.Linear(4, 2)
+        self.fc_cls = nn.Linear(4, num_classes)
+
+
+@MODELS.register_module(force=True)
+class ToyDetector(BaseModel):
+    """Parts of a detector, and a loss of all of them."""
+
+    def __init__(self, num_classes=3, backbone=None, init_cfg=None):
+        super().__init__(init_cfg=init_cfg)
+        settings = dict(type='ToyBackboneOfTwo', **(backbone or {}))
+        self.backbone = MODELS.build(settings)
+        self.neck = nn.Linear(4, 4)
+        self.head = ToyHead(num_classes)
+
+    def forward(self, inputs, data_samples=None, mode='loss'):
+        x = self.neck(self.backbone(torch.stack(inputs)))
+        if mode != 'loss':
+            return data_samples
+        x = torch.cat([self.head.fc_cls(x), self.head.fc_reg(x)], dim=1)
+        return dict(loss=(x - 1).square().mean())
+
+
+@pytest.fixture(scope='module')
+def images(tmp_path_factory):
+    return make_images(tmp_path_factory.mktemp('images'), NAMES)
+
+
+@pytest.fixture(scope='module')
+def weights():
+    """What another model with five classes has learnt."""
+    torch.manual_seed(7)
+    state = ToyDetector(num_classes=5).state_dict()
+    return {
+        name: torch.randn_like(value) if value.is_floating_point() else value + 9
+        for name, value in state.items()
+    }
+
+
+HOOK = dict(
+    type='mmdetxfer.TransferHook', keep=['backbone', 'head'], reinit=['head.fc_cls']
+)
+
+
+def config(images, folder, content=None, hook=HOOK, **model):
+    """Train from a file with this content, if there is one."""
+    cfg = toy_config(folder, images, NAMES)
+    cfg.model = dict(type='ToyDetector', **model)
+    cfg.input_convention = 'torchvision'
+    cfg.custom_hooks = [hook]
+    if content is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save(content, folder / 'source.pth')
+        cfg.load_from = str(folder / 'source.pth')
+    return cfg
+
+
+def receipt(folder):
+    return json.loads((folder / 'transfer_receipt.json').read_text())
+
+
+def counts(folder):
+    return {name: part['tensors'] for name, part in receipt(folder)['parts'].items()}
+
+
+class Watching(ExactRunner):
+    """Keeps the weights that the training began with."""
+
+    def call_hook(self, fn_name, **kwargs):
+        super().call_hook(fn_name, **kwargs)
+        if fn_name == 'before_train':
+            state = self.model.state_dict()
+            self.began_with = {k: v.clone() for k, v in state.items()}
+
+
+def began_with(cfg):
+    runner = Watching.from_cfg(cfg)
+    runner.train()
+    return runner.began_with
+
+
+LAYOUTS = {
+    'checkpoint': lambda state: dict(state_dict=state),
+    'bare': lambda state: state,
+    'module': lambda state: dict(
+        state_dict={f'module.{k}': v for k, v in state.items()}
+    ),
+    'bare module': lambda state: {f'module.{k}': v for k, v in state.items()},
+}
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_named_parts_are_loaded_and_the_receipt_says_so(
+    images, tmp_path, weights, layout
+):
+    """12 tensors of the backbone and two counters; 4 of the head, 2 of them anew.
+
+    8 + 16 + 20 + 16 elements of the backbone, and the counters. Not named: the neck, 2
+    tensors of the model as of the file.
+    """
+    cfg = config(images, tmp_path, LAYOUTS[layout](weights))
+    state = began_with(cfg)
+    for name, value in state.items():
+        is_kept = name.startswith('backbone') or name.startswith('head.fc_reg')
+        same = value.shape == weights[name].shape and torch.equal(value, weights[name])
+        assert same == is_kept, name
+    assert counts(tmp_path) == {
+        'backbone': {'loaded': 14},
+        'neck': {'left as initialised': 2},
+        'head': {'loaded': 2},
+        'head.fc_cls': {'re-initialised': 2},
+    }
+    found = receipt(tmp_path)
+    assert found['parts']['backbone']['elements'] == {'loaded': 62}
+    assert found['loaded_share_of_kept'] == 1.0
+    assert found['unused'] == {
+        'dropped': dict(tensors=2, first=['head.fc_cls.weight', 'head.fc_cls.bias']),
+        'in no pattern': dict(tensors=2, first=['neck.weight', 'neck.bias']),
+    }
+    assert found['input_convention'] == 'torchvision'
+    assert len(found['sha256']) == 64
+    hashes = found['parts']['backbone']
+    assert hashes['hash_before'] != hashes['hash_after']
+    (line,) = set(logged(tmp_path, '100.0% of backbone, head'))
+    assert '16 tensors loaded, 2 tensors left as initialised, 2 tensors re-init' in line
+
+
+def test_a_file_of_a_backbone_alone_needs_its_prefix(images, tmp_path, weights):
+    own = {
+        k.removeprefix('backbone.'): v
+        for k, v in weights.items()
+        if k.startswith('backbone.')
+    }
+    hook = dict(type='mmdetxfer.TransferHook', keep=['backbone'])
+    with pytest.raises(CheckpointError, match='begin with 0.weight, .*; correct the'):
+        train(config(images, tmp_path / 'without', own, hook))
+    state = began_with(
+        config(images, tmp_path / 'with', own, dict(hook, prefix='backbone.'))
+    )
+    assert torch.equal(state['backbone.0.weight'], weights['backbone.0.weight'])
+
+
+def test_too_little_of_what_is_kept_is_an_error(images, tmp_path, weights):
+    """A backbone 6 wide inside: 12 + 24 + 28 + 16 elements, counters left out.
+
+    The last norm and the bias before it fit: 20 of 80. The 7 tensors of other shape are
+    two of the first layer, four of its norm and the second layer's weights.
+    """
+    hook = dict(type='mmdetxfer.TransferHook', keep=['backbone'])
+    wider = dict(backbone=dict(width=6))
+    message = r'at least 90% .*, got 25.0%; not loaded: backbone.0.weight \(shape diff'
+    with pytest.raises(CheckpointError, match=message):
+        train(config(images, tmp_path / 'strict', weights, hook, **wider))
+    found = receipt(tmp_path / 'strict')
+    assert found['parts']['backbone']['tensors'] == {'shape differs': 7, 'loaded': 7}
+    assert 'backbone.2.weight' in found['shape_differs']
+    train(
+        config(images, tmp_path / 'lax', weights, dict(hook, min_loaded=0.2), **wider)
+    )
+
+
+@pytest.mark.parametrize(
+    'hook, message',
+    [
+        (dict(keep=['bakbone']), "keep: expected the pattern 'bakbone' .* the model"),
+        (
+            dict(keep=['backbone'], reinit=['head.fc_mask']),
+            "reinit: expected the pattern 'head.fc_mask' to name a part of the model",
+        ),
+        (dict(keep=[]), r'expected lists of parts, got keep=\[\]'),
+        (dict(keep='backbone'), "got keep='backbone'"),
+    ],
+)
+def test_a_pattern_that_names_nothing_is_an_error(
+    images, tmp_path, weights, hook, message
+):
+    hook = dict(type='mmdetxfer.TransferHook', **hook)
+    with pytest.raises(CheckpointError, match=message):
+        train(config(images, tmp_path, weights, hook))
+
+
+def test_a_head_that_the_file_does_not_have_is_an_error(images, tmp_path, weights):
+    own = {k: v for k, v in weights.items() if 'fc_cls' not in k}
+    with pytest.raises(CheckpointError, match="'head.fc_cls' to name a part of .*pth"):
+        train(config(images, tmp_path, own))
+
+
+def test_a_file_of_which_nothing_fits_is_an_error(images, tmp_path, weights):
+    hook = dict(type='mmdetxfer.TransferHook', keep=['backbone.0.*'])
+    wider = dict(backbone=dict(width=6))
+    message = r'nothing of it fits the model: 2 tensors have another shape, first backb'
+    with pytest.raises(CheckpointError, match=message):
+        train(config(images, tmp_path, weights, hook, **wider))
+
+
+def test_wildcards_name_parts_too(images, tmp_path, weights):
+    hook = dict(
+        type='mmdetxfer.TransferHook', keep=['*'], reinit=['*.fc_cls', 'backbone.?']
+    )
+    state = began_with(config(images, tmp_path, weights, hook))
+    same = {
+        name
+        for name, value in state.items()
+        if value.shape == weights[name].shape and torch.equal(value, weights[name])
+    }
+    assert same == {
+        'neck.weight',
+        'neck.bias',
+        'head.fc_reg.weight',
+        'head.fc_reg.bias',
+    }
+
+
+def test_without_weights_nothing_would_be_transferred(images, tmp_path):
+    with pytest.raises(CheckpointError, match='expected load_from, or parts with'):
+        train(config(images, tmp_path))
+
+
+def test_parts_that_load_by_themselves_are_proven_alike(images, tmp_path, weights):
+    """Of the file the head and the neck are in no pattern: 6 tensors."""
+    torch.save(dict(state_dict=weights), tmp_path / 'source.pth')
+    init = dict(
+        type='Pretrained', checkpoint=str(tmp_path / 'source.pth'), prefix='backbone.'
+    )
+    hook = dict(type='mmdetxfer.TransferHook', keep=['backbone'])
+    run = tmp_path / 'run'
+    train(config(images, run, hook=hook, backbone=dict(init_cfg=init)))
+    assert counts(run) == {
+        'backbone': {'loaded': 14},
+        'neck': {'left as initialised': 2},
+        'head': {'left as initialised': 4},
+    }
+    assert receipt(run)['unused']['in no pattern']['tensors'] == 6
+    assert receipt(run)['source'] == str(tmp_path / 'source.pth')
+
+
+def test_what_is_changed_behind_the_loading_does_not_count(images, tmp_path, weights):
+    """An initialisation of the whole model behind that of the backbone."""
+    torch.save(dict(state_dict=weights), tmp_path / 'source.pth')
+    init = dict(
+        type='Pretrained', checkpoint=str(tmp_path / 'source.pth'), prefix='backbone.'
+    )
+    hook = dict(type='mmdetxfer.TransferHook', keep=['backbone'])
+
+    class Spoiling(ExactRunner):
+        def _init_model_weights(self):
+            super()._init_model_weights()
+            nn.init.ones_(self.model.backbone[2].weight)
+
+    cfg = config(images, tmp_path / 'run', hook=hook, backbone=dict(init_cfg=init))
+    # 16 of 60 elements that count are lost.
+    with pytest.raises(
+        CheckpointError, match=r'got 73.3%; .*2.weight .not as in the f'
+    ):
+        Spoiling.from_cfg(cfg).train()
+
+
+def test_an_averaged_model_begins_with_the_same_weights(images, tmp_path, weights):
+    """mmengine copies the model before its parts are initialised."""
+    averaged = dict(state_dict=weights, ema_state_dict={'steps': torch.zeros(1)})
+    cfg = config(images, tmp_path, averaged)
+    cfg.custom_hooks.append(dict(type='EMAHook'))
+    cfg.model.init_cfg = dict(type='Constant', layer='Linear', val=0.5)
+    runner = Watching.from_cfg(cfg)
+    copies = []
+    hook = next(one for one in runner.hooks if type(one).__name__ == 'EMAHook')
+    original = hook.before_train_iter
+
+    def look(runner, *args, **kwargs):
+        if not copies:
+            state = hook.ema_model.module.state_dict()
+            copies.append({k: v.clone() for k, v in state.items()})
+        return original(runner, *args, **kwargs)
+
+    hook.before_train_iter = look
+    runner.train()
+    for name, value in runner.began_with.items():
+        assert torch.equal(copies[0][name], value), name
+    assert (copies[0]['head.fc_cls.weight'] == 0.5).all()
+
+
+def test_a_resumed_training_keeps_what_it_has_learnt(images, tmp_path, weights):
+    cfg = config(images, tmp_path, weights)
+    cfg.train_cfg.max_epochs = 2
+    cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=1)
+    train(cfg)
+    written = (tmp_path / 'transfer_receipt.json').read_text()
+    learnt = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)['state_dict']
+    (tmp_path / 'epoch_2.pth').unlink()
+    (tmp_path / 'epoch_2.pth.sha256').unlink()
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_1.pth'))
+    cfg = config(images, tmp_path, weights)
+    cfg.train_cfg.max_epochs = 2
+    cfg.resume, cfg.load_from = True, str(tmp_path / 'epoch_1.pth')
+    state = began_with(cfg)
+    assert all(torch.equal(state[name], learnt[name]) for name in learnt)
+    assert (tmp_path / 'transfer_receipt.json').read_text() == written
+
+
+def test_a_test_scores_the_head_that_was_trained(images, tmp_path, weights):
+    cfg = config(images, tmp_path, weights)
+    train(cfg)
+    learnt = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)['state_dict']
+    cfg = config(images, tmp_path / 'test')
+    cfg.load_from = str(tmp_path / 'epoch_1.pth')
+    loader = cfg.train_dataloader.to_dict()
+    cfg.test_dataloader = dict(
+        loader, sampler=dict(type='DefaultSampler', shuffle=False)
+    )
+    cfg.test_evaluator, cfg.test_cfg = dict(type='NoMetric'), dict(type='TestLoop')
+    runner = ExactRunner.from_cfg(cfg)
+    runner.test()
+    state = runner.model.state_dict()
+    assert all(torch.equal(state[name], learnt[name]) for name in learnt)
+    assert not (tmp_path / 'test' / 'transfer_receipt.json').exists()
+
+
+def test_frozen_parts_are_proven_unchanged(images, tmp_path, weights):
+    cfg = config(images, tmp_path, weights)
+    cfg.custom_hooks.append(
+        dict(type='mmdetxfer.FreezeHook', parts=['backbone.0', 'neck'])
+    )
+    train(cfg)
+    found = receipt(tmp_path)
+    assert sorted(found['frozen']) == ['backbone.0', 'neck']
+    assert found['frozen_and_moved'] == []
+    assert logged(tmp_path, '2 of 2 frozen parts unchanged')
+
+
+def test_statistics_that_moved_are_told(images, tmp_path, weights):
+    """A norm without gradients, in training mode: its weights stay, its means go."""
+    cfg = config(images, tmp_path, weights)
+    runner = ExactRunner.from_cfg(cfg)
+    for parameter in runner.model.backbone[1].parameters():
+        parameter.requires_grad = False
+    runner.train()
+    assert receipt(tmp_path)['frozen_and_moved'] == ['backbone.1']
+    assert logged(tmp_path, 'parts without gradients have moved: backbone.1')
+
+
+def test_a_part_that_moved_though_it_was_frozen_by_name_is_an_error(
+    images, tmp_path, weights
+):
+    cfg = config(images, tmp_path, weights)
+    cfg.custom_hooks.append(dict(type='mmdetxfer.FreezeHook', parts=['neck']))
+    runner = ExactRunner.from_cfg(cfg)
+    original = runner.model.train_step
+
+    def moving(data, optim_wrapper):
+        with torch.no_grad():
+            runner.model.neck.bias += 1
+        return original(data, optim_wrapper)
+
+    runner.model.train_step = moving
+    with pytest.raises(CheckpointError, match='frozen parts have moved .*: neck; see'):
+        runner.train()
