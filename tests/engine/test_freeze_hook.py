@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from test_transfer_hook import NAMES, ToyDetector
 from toy_images import logged, make_images, toy_config, train
+from toy_parts import NAMES, ToyDetector
 from toy_training import detector_config, make_data
 from toy_training import train as train_in_processes
 

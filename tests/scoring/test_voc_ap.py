@@ -7,39 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_objects import WIDE, found, random_tables, truths
 
-from mmdetxfer.scoring import (
-    FoundObjects,
-    TrueObjects,
-    average_precisions,
-    match_objects,
-)
+from mmdetxfer.scoring import TrueObjects, average_precisions, match_objects
 from mmdetxfer.scoring.voc_ap import area_under_precision, eleven_point_precision
 
 DATA = Path(os.environ.get('MMDETXFER_REFERENCE_DATA', 'absent'))
-WIDE = (0, 0, 10, 10)
-
-
-def truths(*rows, is_inclusive=False) -> TrueObjects:
-    """Make a table of (image, label, box) or (image, label, box, is ignored)."""
-    rows = [(*row, False)[:4] for row in rows]
-    return TrueObjects(
-        image_index=np.array([row[0] for row in rows], dtype=int),
-        labels=np.array([row[1] for row in rows], dtype=int),
-        boxes=np.array([row[2] for row in rows], dtype=float).reshape(-1, 4),
-        is_ignored=np.array([row[3] for row in rows], dtype=bool),
-        is_inclusive=is_inclusive,
-    )
-
-
-def found(*rows) -> FoundObjects:
-    """Make a table of (image, label, box, score)."""
-    return FoundObjects(
-        image_index=np.array([row[0] for row in rows], dtype=int),
-        labels=np.array([row[1] for row in rows], dtype=int),
-        boxes=np.array([row[2] for row in rows], dtype=float).reshape(-1, 4),
-        scores=np.array([row[3] for row in rows], dtype=float),
-    )
 
 
 def score(truth, answers, thresholds=(0.5,), num_classes=1, **options):
@@ -258,30 +231,6 @@ def test_the_score_is_that_of_plain_loops(
             area, eleven = brute_force(truth, answers, threshold, label, size_range)
             np.testing.assert_allclose(table.area[place, label], area, atol=1e-12)
             np.testing.assert_allclose(table.eleven[place, label], eleven, atol=1e-12)
-
-
-def random_tables(seed, num_images=40, num_classes=3):
-    """Objects, and detections near them and elsewhere; no two scores are equal."""
-    rng = np.random.default_rng(seed)
-    starts = rng.uniform(0, 200, (150, 2))
-    corners = np.concatenate([starts, starts + rng.uniform(5, 90, (150, 2))], axis=1)
-    truth = TrueObjects(
-        rng.integers(0, num_images, 150),
-        rng.integers(0, num_classes, 150),
-        corners.astype(np.float32),
-        rng.random(150) < 0.2,
-        is_inclusive=True,
-    )
-    rows = rng.integers(0, 150, 600)
-    moved = corners[rows] + rng.normal(0, 6, (600, 4))
-    moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2] + 1)
-    answers = FoundObjects(
-        truth.image_index[rows],
-        np.where(rng.random(600) < 0.8, truth.labels[rows], 0),
-        moved.astype(np.float32),
-        rng.permutation(600) / 600,
-    )
-    return truth, answers
 
 
 @pytest.mark.parametrize('size_range', [None, (0, 40), (40, 1000)])

@@ -1,0 +1,119 @@
+"""Mean average precision of resampled test sets, by weights of images.
+
+A resample of images is a weight for each: how often it was drawn. Counting right and
+wrong detections and objects by weight gives the score of the resampled set without
+building it. What each detection looks at does not depend on other images.
+"""
+
+from collections.abc import Sequence
+
+import numba
+import numpy as np
+
+from .objects import FoundObjects, TrueObjects, box_areas
+from .voc_ap import NO_SIZE_LIMIT, Matches
+
+# How a detection that reaches the threshold counts.
+_RIGHT_OR_SECOND, _LEFT_OUT = 1, 2
+
+
+def image_weights(num_images: int, num_resamples: int, seed: int) -> np.ndarray:
+    """Return (R, N) how often each image was drawn in each resample."""
+    rng = np.random.default_rng(seed)
+    shares = np.full(num_images, 1 / num_images)
+    return rng.multinomial(num_images, shares, size=num_resamples).astype(np.uint16)
+
+
+def resampled_mean_precisions(
+    truth: TrueObjects,
+    found: FoundObjects,
+    matches: Matches,
+    iou_thresholds: Sequence[float],
+    num_classes: int,
+    weights: np.ndarray,
+    size_range_px: tuple[float, float] = NO_SIZE_LIMIT,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean AP (area rule) of each resample, and how many classes it is of.
+
+    A class without an object in a resample is left out there: for all candidates
+    alike, since it depends on the truth alone.
+
+    Args:
+        truth: The objects.
+        found: The detections.
+        matches: What each looks at.
+        iou_thresholds: T thresholds.
+        num_classes: Classes of the test set.
+        weights: (R, N) weights of the images.
+        size_range_px: As in ``average_precisions``.
+
+    Returns:
+        (R, T) means, nan without any class; (R,) numbers of classes.
+    """
+    low, high = (limit**2 for limit in size_range_px)
+    areas = box_areas(truth.boxes, truth.is_inclusive)
+    counts = ~truth.is_ignored.astype(bool) & (areas >= low) & (areas < high)
+    areas = box_areas(found.boxes, truth.is_inclusive)
+    is_of_size = (areas >= low) & (areas < high)
+    kinds = np.where(np.append(counts, False)[matches.truth], _RIGHT_OR_SECOND, 0)
+    kinds = np.where((matches.truth >= 0) & (kinds == 0), _LEFT_OUT, kinds)
+    ends = np.searchsorted(found.labels[matches.order], np.arange(num_classes + 1))
+    thresholds = np.asarray(iou_thresholds, dtype=np.float64)
+    weights = np.ascontiguousarray(weights)
+    totals = np.zeros((len(weights), len(thresholds)))
+    num_defined = np.zeros(len(weights), dtype=np.int64)
+    for label in range(num_classes):
+        objects = counts & (truth.labels == label)
+        num_objects = weights[:, truth.image_index[objects]].sum(1, dtype=np.int64)
+        rows = matches.order[ends[label] : ends[label + 1]]
+        totals += _precisions(
+            matches.overlaps[rows],
+            matches.surer[rows],
+            kinds[rows].astype(np.uint8),
+            is_of_size[rows],
+            found.image_index[rows].astype(np.int64),
+            weights,
+            num_objects,
+            thresholds,
+        )
+        num_defined += num_objects > 0
+    with np.errstate(invalid='ignore'):
+        means = np.where(num_defined[:, None] > 0, totals, np.nan)
+        return means / np.maximum(num_defined, 1)[:, None], num_defined
+
+
+@numba.njit(parallel=True, cache=True)
+def _precisions(
+    overlaps, surer, kinds, is_of_size, images, weights, num_objects, thresholds
+):
+    """Return (R, T) areas under the precision that cannot rise; 0 without objects."""
+    num_found, num_thresholds = len(overlaps), len(thresholds)
+    result = np.zeros((len(weights), num_thresholds))
+    for resample in numba.prange(len(weights)):
+        if num_objects[resample] == 0:
+            continue
+        own = weights[resample]
+        gains = np.empty(num_found)
+        precisions = np.empty(num_found)
+        for place in range(num_thresholds):
+            threshold = thresholds[place]
+            right, answers = 0.0, 0.0
+            for row in range(num_found):
+                weight = float(own[images[row]])
+                gain = 0.0
+                if overlaps[row] >= threshold and kinds[row] > 0:
+                    if kinds[row] == 1:
+                        answers += weight
+                        if surer[row] < threshold:
+                            gain = weight
+                elif is_of_size[row]:
+                    answers += weight
+                right += gain
+                gains[row] = gain
+                precisions[row] = right / answers if answers > 0 else 0.0
+            greatest, area = 0.0, 0.0
+            for row in range(num_found - 1, -1, -1):
+                greatest = max(greatest, precisions[row])
+                area += greatest * gains[row]
+            result[resample, place] = area / num_objects[resample]
+    return result
