@@ -2,8 +2,8 @@
 
 One scale, no negative chips, one class an image: the same images train a classifier
 (``mmdetxfer.ImageNetLocDataset`` is for both). Without vehicles or animals: put the
-data set into ``mmdetxfer.SubsetDataset`` with exclude_super_category and is_a_file, and
-set num_classes to what it says.
+data sets of training and test into ``mmdetxfer.SubsetDataset`` with
+exclude_super_category and is_a_file, and set num_classes to what it says.
 
 Command: bash tools/dist_train.sh
 configs/sniper/sniper_r50-c4c5_8xb16-7e_imagenet-loc.py 8
@@ -56,7 +56,7 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(
-    _delete_=True, type='VOCMetric', metric='mAP', iou_thrs=0.5, eval_mode='area'
+    _delete_=True, type='mmdetxfer.VOCSweepMetric', iou_thresholds=[0.5, 0.7]
 )
 test_evaluator = val_evaluator
 

@@ -20,6 +20,10 @@ scales = [(768, 1024), (480, 512)]
 # Area and side of a box decide: under 300 px and 450 px it belongs to the finer scale.
 valid_ranges = [(-1, 300), (300, -1)]
 side_limit_px = 450
+# A long box may have a small area: the second stage sees it at the coarse scale too.
+proposal_ranges = [(-1, 300), (240, -1)]
+# Overlapping as for COCO; the paper does not tell its own.
+test_ranges = [(-1, 340), (240, -1)]
 test_scales = [(1024, 768), (512, 480)]
 
 model = dict(
@@ -34,6 +38,8 @@ plan = dict(
     scales=scales,
     valid_ranges=valid_ranges,
     side_limit_px=side_limit_px,
+    proposal_ranges=proposal_ranges,
+    test_ranges=test_ranges,
     stride_range_px=(52, 59),
 )
 labels = dict(

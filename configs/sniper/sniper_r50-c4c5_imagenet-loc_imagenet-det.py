@@ -1,6 +1,7 @@
 """What is an ImageNet-Loc detector's score on ImageNet-DET, as papers give it?
 
 Only a test: each synset counts as the one of the 200 classes that it is, or is below.
+The threshold is 0.5 for all; ILSVRC's own program asks less of very small objects.
 
 Command: python tools/test.py
 configs/sniper/sniper_r50-c4c5_imagenet-loc_imagenet-det.py CHECKPOINT
@@ -22,7 +23,7 @@ test_dataloader = val_dataloader
 val_evaluator = dict(
     _delete_=True,
     type='mmdetxfer.MappedLabelsMetric',
-    metric=dict(type='VOCMetric', metric='mAP', iou_thrs=0.5, eval_mode='area'),
+    metric=dict(type='mmdetxfer.VOCSweepMetric', iou_thresholds=[0.5]),
     synsets='data/ILSVRC/LOC_synset_mapping.txt',
     is_a_file='data/ILSVRC/wordnet.is_a.txt',
 )

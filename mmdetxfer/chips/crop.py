@@ -73,12 +73,12 @@ def box_states(
 
 
 def chip_meta(chip: Chip, plan: ChipPlan, width: int, height: int) -> dict:
-    """Return what training rules ask of a chip: valid sizes and extent in its pixels.
+    """Return what training rules ask of a chip: sizes of proposals, extent in pixels.
 
     A missing bound is 0 or the chip's side. The extent is the chip, at the coarsest
     scale the scaled image.
     """
-    low, high = plan.valid_ranges[chip.scale_index]
+    low, high = plan.proposal_ranges[chip.scale_index]
     extent = (plan.chip_px, plan.chip_px)
     if plan.is_coarsest(chip.scale_index):
         extent = (int(height * chip.factor), int(width * chip.factor))

@@ -39,6 +39,8 @@ class ChipPlan:
             there, in original pixels; -1 is no bound. The highest of the coarsest scale
             is not used: what is too large for others belongs there.
         test_ranges: The same for testing; None for those of training.
+        proposal_ranges: Sizes of proposals that the second stage is trained on; None
+            for ``valid_ranges``.
         chip_px: Side of a chip.
         stride_range_px: The (lowest, highest) stride of the grid of candidates; one is
             drawn an epoch. None: 56 to 59, in proportion to the chip.
@@ -56,6 +58,7 @@ class ChipPlan:
     scales: tuple[Scale, ...]
     valid_ranges: tuple[Range, ...]
     test_ranges: tuple[Range, ...] | None = None
+    proposal_ranges: tuple[Range, ...] | None = None
     chip_px: int = _ORIGINAL_CHIP_PX
     stride_range_px: tuple[int, int] | None = None
     min_box_px: float | None = None
@@ -74,9 +77,11 @@ class ChipPlan:
             self._set('stride_range_px', strides)
         if self.min_box_px is None:
             self._set('min_box_px', _ORIGINAL_MIN_BOX_PX * share)
-        if self.test_ranges is None:
-            self._set('test_ranges', self.valid_ranges)
-        for name in ('valid_ranges', 'test_ranges'):
+        names = ('test_ranges', 'proposal_ranges')
+        for name in names:
+            if getattr(self, name) is None:
+                self._set(name, self.valid_ranges)
+        for name in ('valid_ranges', *names):
             pairs = tuple(_range(name, pair) for pair in getattr(self, name))
             self._set(name, pairs)
         self._set('scales', tuple(_scale(scale) for scale in self.scales))
@@ -95,12 +100,13 @@ class ChipPlan:
             )
         if not self.scales:
             raise ValueError('scales: expected at least one, got none')
-        counts = {len(self.scales), len(self.valid_ranges), len(self.test_ranges)}
-        if len(counts) > 1:
+        ranges = (self.valid_ranges, self.test_ranges, self.proposal_ranges)
+        if {len(self.scales)} != {len(one) for one in ranges}:
             raise ValueError(
-                'expected one valid range and one test range a scale, got '
-                f'{len(self.scales)} scales, {len(self.valid_ranges)} valid_ranges and '
-                f'{len(self.test_ranges)} test_ranges'
+                'expected one valid, test and proposal range a scale, got '
+                f'{len(self.scales)} scales, {len(self.valid_ranges)} valid_ranges, '
+                f'{len(self.test_ranges)} test_ranges and '
+                f'{len(self.proposal_ranges)} proposal_ranges'
             )
 
     @property

@@ -112,7 +112,7 @@ def box_columns(dataset: Any, say: Callable[[str], None] = print) -> BoxColumns:
         for instance in instances:
             boxes.extend(instance['bbox'])
             labels.append(instance['bbox_label'])
-            kinds.append(IGNORED if instance.get('ignore_flag', 0) else TRUTH)
+            kinds.append(IGNORED if is_ignored(instance) else TRUTH)
         report(index + 1, num_images)
     return BoxColumns(
         ids=ids,

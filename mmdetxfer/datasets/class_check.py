@@ -88,9 +88,10 @@ def check_classes(dataset: Any, seconds: float) -> SeenClasses:
         seconds: Time for each of its data sets, and again for its annotation files.
     """
     seen = SeenClasses(config_classes(dataset), Counter())
+    for labelled in labelled_datasets(dataset):
+        seen.num_samples += len(labelled)
+        _count_labels(seen, labelled, seconds)
     for leaf in unwrapped_datasets(dataset):
-        seen.num_samples += len(leaf)
-        _count_labels(seen, leaf, seconds)
         names, ordered = _names_in_annotation(leaf, seconds)
         classes = config_classes(leaf)
         seen.unknown.update(dict.fromkeys(n for n in names if n not in set(classes)))
@@ -98,15 +99,28 @@ def check_classes(dataset: Any, seconds: float) -> SeenClasses:
     return seen
 
 
-def unwrapped_datasets(dataset: Any) -> Iterator[Any]:
-    """Yield the data sets within wrappers that repeat, join, balance or cut."""
+def labelled_datasets(dataset: Any) -> Iterator[Any]:
+    """Yield the data sets whose labels are the config's: a part may have its own."""
+    return unwrapped_datasets(dataset, stops_at='has_own_labels')
+
+
+def unwrapped_datasets(dataset: Any, stops_at: str = '') -> Iterator[Any]:
+    """Yield the data sets within wrappers that repeat, join, balance or cut.
+
+    Args:
+        dataset: The outermost.
+        stops_at: An attribute of wrappers that are not looked into.
+    """
+    if stops_at and getattr(dataset, stops_at, False):
+        yield dataset
+        return
     inner = [getattr(dataset, name, None) for name in ('dataset', '_dataset')]
     inner.extend(getattr(dataset, 'datasets', None) or ())
     found = [one for one in inner if hasattr(one, 'metainfo')]
     if not found:
         yield dataset
     for one in found:
-        yield from unwrapped_datasets(one)
+        yield from unwrapped_datasets(one, stops_at)
 
 
 def spread_order(count: int) -> Iterator[int]:

@@ -65,10 +65,10 @@ def stored_columns(
         return folder
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        with _locked(cache_dir / f'{name}.lock'):
+        with locked(cache_dir / f'{name}.lock'):
             # Another process may have made it meanwhile.
             if not _is_whole(folder):
-                _remove_former(cache_dir, kind, described)
+                _remove_former(cache_dir, kind, described, settings)
                 _write(folder, identity, make)
     except OSError as error:
         raise UserError(
@@ -93,7 +93,9 @@ def differences(folder: Path) -> list[str]:
     found = []
     for source in manifest['sources']:
         if sha256_of_file(Path(source['path'])) != source['sha256']:
-            found.append(f'{source["path"]} has another content')
+            found.append(
+                f'{source["path"]} has another content than the columns in {folder}'
+            )
     for name, kept in manifest['columns'].items():
         if sha256_of_file(folder / f'{name}.npy') != kept['sha256']:
             found.append(f'{folder}/{name}.npy is damaged')
@@ -144,23 +146,29 @@ def _write(folder: Path, identity: dict, make: Make) -> None:
     os.replace(temporary, folder)
 
 
-def _remove_former(cache_dir: Path, kind: str, described: list[dict]) -> None:
+def _remove_former(
+    cache_dir: Path, kind: str, described: list[dict], settings: Mapping[str, Any]
+) -> None:
     """Remove columns of the same files as they were before they changed."""
     mine = {one['path']: one for one in described}
+    own = settings.get('folder')
     for manifest in cache_dir.glob(f'{kind}-*/{MANIFEST}'):
         try:
-            sources = json.loads(manifest.read_text())['sources']
+            content = json.loads(manifest.read_text())
+            sources, theirs_of = content['sources'], content['settings'].get('folder')
             theirs = {one.pop('path'): one for one in sources}
         except (OSError, ValueError, KeyError):
             continue
         changed = [path for path in theirs if path in mine]
         keys = ('bytes', 'changed_ns')
-        if any(mine[p][k] != theirs[p].get(k) for p in changed for k in keys):
+        is_old = any(mine[p][k] != theirs[p].get(k) for p in changed for k in keys)
+        # Columns of a folder have no source files but a state of the folder.
+        if is_old or (own is not None and theirs_of == own):
             shutil.rmtree(manifest.parent, ignore_errors=True)
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold a lock that the kernel frees when the process dies."""
     with open(path, 'w') as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)

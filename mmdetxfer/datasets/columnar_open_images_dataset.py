@@ -4,7 +4,6 @@ What an item is made of is what mmdet's own readers give, so that its pipelines 
 ``OpenImagesMetric`` take it; V4 and the challenge by the same class.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from mmdetxfer.datasets.column_store import (
 )
 from mmdetxfer.datasets.image_sizes import (
     NO_SIZE,
+    changed_sizes,
     sizes_from_csv,
     sizes_from_headers,
 )
@@ -31,6 +31,7 @@ from mmdetxfer.datasets.openimages_columns import (
     ancestors_matrix,
     read_boxes,
     read_classes,
+    read_hierarchy,
     read_image_labels,
 )
 from mmdetxfer.errors import UserError
@@ -56,7 +57,9 @@ class ColumnarOpenImagesDataset(BaseDataset):
             hierarchy_file='annotations/bbox_labels_600_hierarchy.json',
         )
 
-    Boxes of groups are ignored in training; the metric knows them by ``is_group_of``.
+    Boxes of groups are ignored in training, where an assigner must ask for it
+    (``ignore_iof_thr`` above 0, as ``configs/sniper`` sets it; mmdet's own detectors
+    make background of ignored boxes); the metric knows them by ``is_group_of``.
 
     Args:
         ann_file: The boxes.
@@ -92,6 +95,12 @@ class ColumnarOpenImagesDataset(BaseDataset):
         self.drop_missing_images = drop_missing_images
         self.cache_dir = cache_dir
         kwargs.setdefault('data_prefix', dict(img=''))
+        unknown = set(kwargs.get('filter_cfg') or {}) - {'min_size', 'filter_empty_gt'}
+        if unknown:
+            raise UserError(
+                f'filter_cfg: expected min_size (images without boxes are none), got '
+                f'{", ".join(sorted(unknown))}'
+            )
         super().__init__(ann_file=ann_file, **kwargs)
 
     def _join_prefix(self) -> None:
@@ -117,8 +126,7 @@ class ColumnarOpenImagesDataset(BaseDataset):
                 'metainfo; leave metainfo out, or pick classes with SubsetDataset'
             )
         if self.hierarchy_file:
-            text = Path(self.hierarchy_file).read_text()
-            matrix = ancestors_matrix(json.loads(text), self.mids)
+            matrix = ancestors_matrix(read_hierarchy(self.hierarchy_file), self.mids)
             self._metainfo['RELATION_MATRIX'] = matrix
         self._map_columns()
         self.rows = self._kept_rows()
@@ -162,14 +170,14 @@ class ColumnarOpenImagesDataset(BaseDataset):
     def _read_sizes(self) -> np.ndarray:
         ids = self._boxes['image_ids']
         if self.size_file:
-            folder = stored_columns(
+            self._folders['sizes'] = stored_columns(
                 'openimages-sizes',
                 [self.size_file, self.ann_file],
                 dict(mids=self.mids),
                 lambda: dict(sizes=sizes_from_csv(self.size_file, ids)),
                 self.cache_dir,
             )
-            return load_columns(folder)['sizes']
+            return load_columns(self._folders['sizes'])['sizes']
         report = Reporter('reading image sizes', lambda t: print_log(t, 'current'))
         folder = self.data_prefix['img']
         return sizes_from_headers(folder, ids, '.jpg', self.cache_dir, report)
@@ -283,7 +291,13 @@ class ColumnarOpenImagesDataset(BaseDataset):
     @force_full_init
     def column_differences(self) -> list[str]:
         """Return which files are not as when the columns were made, by content."""
-        return [one for path in self._folders.values() for one in differences(path)]
+        found = [one for path in self._folders.values() for one in differences(path)]
+        if not self.size_file:
+            # The size of every image is known; a part of them is looked at again.
+            where = (self.data_prefix['img'], self._boxes['image_ids'], '.jpg')
+            changed = changed_sizes(*where, self.sizes)
+            found.extend(f'{path} has another size now' for path in changed)
+        return found
 
     def __getstate__(self) -> dict:
         """Leave mapped columns out: another process maps them itself."""

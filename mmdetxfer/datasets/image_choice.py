@@ -31,12 +31,18 @@ class Choice:
     classes: np.ndarray
 
 
-def chosen_classes(num_classes: int, count: int | None, seed: int) -> np.ndarray:
-    """Return ``count`` of the labels, rising; more of them hold the fewer."""
+def chosen_classes(
+    num_classes: int, excluded: np.ndarray, count: int | None, seed: int
+) -> np.ndarray:
+    """Return ``count`` of the labels that are not excluded, rising.
+
+    More of them hold the fewer.
+    """
+    labels = np.setdiff1d(np.arange(num_classes), excluded)
     if count is None:
-        return np.arange(num_classes)
-    order = np.argsort(hash_counters(seed, _CLASSES, np.arange(num_classes)))
-    return np.sort(order[:count])
+        return labels
+    order = np.argsort(hash_counters(seed, _CLASSES, labels))
+    return np.sort(labels[order[:count]])
 
 
 def choose_images(

@@ -9,7 +9,6 @@ as in COCO.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,6 +62,12 @@ class ImageNetLocDataset(BaseDataset):
         """Take the folders."""
         self.synsets, self.suffix, self.cache_dir = synsets, suffix, cache_dir
         kwargs.setdefault('data_prefix', dict(img=''))
+        for name in ('metainfo', 'filter_cfg'):
+            if kwargs.get(name):
+                raise UserError(
+                    f'ImageNetLocDataset: expected no {name}, got {kwargs[name]}; '
+                    'classes are named by synsets'
+                )
         super().__init__(ann_file=ann_file, **kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -79,23 +84,28 @@ class ImageNetLocDataset(BaseDataset):
         for row, name in enumerate(columns['names'].astype(np.str_).tolist()):
             width, height = columns['sizes'][row].tolist()
             own = range(*columns['offsets'][row : row + 2].tolist())
+            # Boxes of other synsets are no background.
             instances = [
-                dict(bbox=boxes[k], bbox_label=int(labels[k]), ignore_flag=0)
+                dict(
+                    bbox=boxes[k],
+                    bbox_label=max(int(labels[k]), 0),
+                    ignore_flag=int(labels[k] < 0),
+                )
                 for k in own
-                if labels[k] >= 0
             ]
-            if not instances and not self.test_mode:
+            kept = [int(labels[k]) for k in own if labels[k] >= 0]
+            if not kept and not self.test_mode:
                 continue
             item = dict(img_id=name, width=width, height=height, instances=instances)
             item['img_path'] = f'{self.data_prefix["img"]}/{name}{self.suffix}'
-            if instances:
-                item['gt_label'] = instances[0]['bbox_label']
+            if kept:
+                item['gt_label'] = kept[0]
             items.append(item)
         num_boxes = int((labels >= 0).sum())
         print_log(
             f'{self.ann_file}: {len(items):,} images with {num_boxes:,} boxes of '
             f'{len(set(labels.tolist()) - {-1}):,} of {len(classes):,} synsets; '
-            f'{len(labels) - num_boxes:,} boxes of other synsets left out',
+            f'{len(labels) - num_boxes:,} boxes of other synsets are ignored',
             'current',
         )
         if num_boxes == 0:
@@ -104,6 +114,11 @@ class ImageNetLocDataset(BaseDataset):
                 'got none; name the folder of one split'
             )
         return items
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Return the labels of an image's boxes, those of ignored ones left out."""
+        instances = self.get_data_info(idx)['instances']
+        return [one['bbox_label'] for one in instances if not one['ignore_flag']]
 
     def _classes(self, found: list[str]) -> tuple[str, ...]:
         if self.synsets is None:
@@ -117,18 +132,26 @@ class ImageNetLocDataset(BaseDataset):
         folder = Path(self.ann_file)
         if not folder.is_dir():
             raise UserError(f'{folder}: expected a folder of XML files, there is none')
-        state = [
-            (one.name, one.stat().st_mtime_ns)
-            for one in sorted(os.scandir(folder), key=lambda one: one.name)
-            if one.is_dir()
-        ]
-        state.append(('.', folder.stat().st_mtime_ns))
-        digest = hashlib.sha256(json.dumps(state).encode()).hexdigest()
-        settings = dict(folder=str(folder.resolve()), state=digest)
+        settings = dict(folder=str(folder.resolve()), state=state_of(folder))
         kept = stored_columns(
             'imagenet-loc', [], settings, lambda: xml_columns(folder), self.cache_dir
         )
         return load_columns(kept)
+
+
+def state_of(folder: Path) -> str:
+    """Return a hash of name, size and time of change of all XML files."""
+    digest = hashlib.sha256()
+    left = [str(folder)]
+    while left:
+        entries = sorted(os.scandir(left.pop()), key=lambda one: one.name)
+        left.extend(one.path for one in entries if one.is_dir())
+        for one in entries:
+            if one.name.endswith('.xml'):
+                state = one.stat()
+                line = f'{one.path} {state.st_size} {state.st_mtime_ns}\n'
+                digest.update(line.encode())
+    return digest.hexdigest()
 
 
 def xml_columns(folder: Path) -> dict[str, np.ndarray]:

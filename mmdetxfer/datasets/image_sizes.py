@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from mmdetxfer.checkpoints.writing import TEMPORARY_SUFFIX
-from mmdetxfer.datasets.column_store import default_cache_dir
+from mmdetxfer.datasets.column_store import default_cache_dir, locked
 from mmdetxfer.datasets.image_files import header_size
 from mmdetxfer.errors import UserError
 
@@ -47,12 +47,32 @@ def sizes_from_headers(
     digest = hashlib.sha256(f'{Path(folder).resolve()}*{suffix}'.encode())
     digest.update(np.ascontiguousarray(image_ids))
     kept = cache / f'image_sizes-{digest.hexdigest()[:16]}.npy'
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        # Of several processes one reads, and the others find what it has read.
+        with locked(kept.with_suffix('.lock')):
+            return _read_missing(kept, folder, image_ids, suffix, report)
+    except OSError as error:
+        raise UserError(
+            f'{kept}: image sizes cannot be kept there ({error.strerror or error}); '
+            'name another folder by cache_dir'
+        ) from error
+
+
+def _read_missing(
+    kept: Path,
+    folder: str | Path,
+    image_ids: np.ndarray,
+    suffix: str,
+    report: Callable[[int, int], None] | None,
+) -> np.ndarray:
+    """Read what is not kept yet; keep it now and then."""
     sizes = _kept_sizes(kept, len(image_ids))
     # What was missing may be there by now.
     unread = np.flatnonzero((sizes == _UNREAD).any(1) | (sizes == NO_SIZE).any(1))
+    before = sizes.copy()
     next_time = time.monotonic() + _SECONDS_BETWEEN
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
+    if len(unread):
         with ThreadPoolExecutor(_NUM_THREADS) as pool:
             for start in range(0, len(unread), _BLOCK_IMAGES):
                 rows = unread[start : start + _BLOCK_IMAGES]
@@ -65,14 +85,30 @@ def sizes_from_headers(
                 if report is not None:
                     done = len(sizes) - len(unread) + start + len(rows)
                     report(done, len(sizes))
-        if len(unread):
-            _keep(kept, sizes)
-    except OSError as error:
-        raise UserError(
-            f'{kept}: image sizes cannot be kept there ({error.strerror or error}); '
-            'name another folder by cache_dir'
-        ) from error
+    if (sizes != before).any():
+        _keep(kept, sizes)
     return sizes
+
+
+def changed_sizes(
+    folder: str | Path,
+    image_ids: np.ndarray,
+    suffix: str,
+    sizes: np.ndarray,
+    most: int = 2000,
+) -> list[str]:
+    """Return the images, of at most so many, whose header tells another size."""
+    rows = np.unique(np.linspace(0, len(image_ids) - 1, most).round().astype(int))
+    rows = rows[: len(image_ids)]
+    paths = [f'{folder}/{one.decode()}{suffix}' for one in image_ids[rows]]
+    with ThreadPoolExecutor(_NUM_THREADS) as pool:
+        found = list(pool.map(header_size, paths))
+    pairs = zip(rows, paths, found, strict=True)
+    return [
+        path
+        for row, path, size in pairs
+        if (size or (NO_SIZE, NO_SIZE)) != tuple(sizes[row].tolist())
+    ]
 
 
 def _kept_sizes(path: Path, count: int) -> np.ndarray:
@@ -109,6 +145,8 @@ def sizes_from_csv(path: str | Path, image_ids: np.ndarray) -> np.ndarray:
             f'{path}: expected a CSV file with the columns {", ".join(_COLUMNS)}, it '
             f'cannot be read as such ({str(error).splitlines()[0]})'
         ) from error
+    if any(table[name].null_count for name in _COLUMNS):
+        raise UserError(f'{path}: expected an id and two numbers in each row')
     ids = table['ImageID'].to_numpy().astype(np.bytes_)
     order = np.argsort(ids)
     places = np.searchsorted(ids[order], image_ids)

@@ -8,6 +8,7 @@ another.
 """
 
 import csv
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -46,6 +47,20 @@ def read_classes(path: str | Path) -> tuple[list[str], list[str]]:
     if not mids or len(set(mids)) < len(mids):
         raise UserError(f'{path}: expected a list of different MIDs, got {len(mids)}')
     return mids, names
+
+
+def read_hierarchy(path: str | Path) -> dict:
+    """Return the official hierarchy of classes."""
+    try:
+        content = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f'{path}: expected the official JSON file of the hierarchy, it cannot be '
+            f'read as such ({str(error).splitlines()[0]})'
+        ) from error
+    if not isinstance(content, dict):
+        raise UserError(f'{path}: expected an object with Subcategory, got a list')
+    return content
 
 
 def ancestors_matrix(hierarchy: dict, mids: Sequence[str]) -> np.ndarray:
@@ -199,7 +214,14 @@ def _batches(path: Path, wanted: dict, optional: dict):
                 include_columns=list(types), column_types=types
             ),
         )
-        yield from reader
+        for batch in reader:
+            holes = [name for name in types if batch[name].null_count]
+            if holes:
+                raise UserError(
+                    f'{path}: expected a value in every row of {", ".join(holes)}, '
+                    'some have none; fetch it again'
+                )
+            yield batch
     except (OSError, pa.ArrowException) as error:
         raise UserError(
             f'{path}: expected a CSV file of OpenImages, it cannot be read '

@@ -25,11 +25,14 @@ from mmdetxfer.datasets.synset_files import read_is_a
 from mmdetxfer.errors import UserError
 from mmdetxfer.registry import DATASETS
 from mmdetxfer.scoring.super_categories import (
+    LISTED_CLASSES,
     MEMBERS,
     SYNSETS,
     descendants,
     members_by_matrix,
 )
+
+_MOST_TRIES = 1000
 
 
 @DATASETS.register_module()
@@ -54,13 +57,18 @@ class SubsetDataset(Dataset):
         fraction: Share of the images that remain after the other rules.
         max_instances: The most boxes.
         num_classes: How many classes, drawn at random; boxes of the others are ignored.
-        exclude_super_category: 'vehicle', 'animal' or a name of ``members``.
+        exclude_super_category: 'vehicle' or 'animal' (classes of VOC and COCO, synsets
+            by ``is_a_file``), a class of a data set that has a hierarchy, or a name of
+            ``members``.
         members: Classes of each super-category, for names that are not built in.
         is_a_file: Lines of parent and child synset, for classes that are synsets.
         ignore_excluded: Whether images with excluded classes stay, these boxes ignored.
         seed: Of all that is random.
         pipeline: Transforms; by default the data set's own.
     """
+
+    # Whoever counts labels must ask here and not the data set within.
+    has_own_labels = True
 
     def __init__(
         self,
@@ -87,18 +95,20 @@ class SubsetDataset(Dataset):
         self.pipeline = own if pipeline is None else Compose(pipeline)
         self.all_classes = tuple(dataset.metainfo['classes'])
         self.members, self.is_a_file = members or {}, is_a_file
+        self.excluded: tuple[str, ...] = ()
         if num_classes is not None and not 0 < num_classes <= len(self.all_classes):
             raise UserError(
                 f'num_classes: expected 1 to {len(self.all_classes)}, got {num_classes}'
             )
         columns = self._columns()
         excluded = self._excluded(exclude_super_category)
+        num_all = len(self.all_classes)
         keys = image_keys(columns.ids)
         self.choice = choose_images(
             columns,
             keys,
             seed,
-            chosen_classes(len(self.all_classes), num_classes, seed),
+            chosen_classes(num_all, excluded, num_classes, seed),
             excluded,
             ignore_excluded,
             fraction,
@@ -121,8 +131,9 @@ class SubsetDataset(Dataset):
         """Return the labels of a super-category."""
         if name is None:
             return np.zeros(0, dtype=np.int64)
-        known = {**MEMBERS, **self.members}
-        found = set(known.get(name, ()))
+        found = set(self.members.get(name, ()))
+        if name not in self.members and LISTED_CLASSES.issuperset(self.all_classes):
+            found |= set(MEMBERS.get(name, ()))
         matrix = self.dataset.metainfo.get('RELATION_MATRIX')
         if matrix is not None:
             found.update(members_by_matrix(self.all_classes, matrix, name))
@@ -132,9 +143,14 @@ class SubsetDataset(Dataset):
         if not labels:
             raise UserError(
                 f'exclude_super_category: none of the {len(self.all_classes)} classes '
-                f'is a {name} ({", ".join(self.all_classes[:3])} ...); name them by '
-                'members, or the is-a file of their synsets by is_a_file'
+                f'is known as a {name} ({", ".join(self.all_classes[:3])} ...): lists '
+                'are built in for the classes of VOC and COCO alone; name yours by '
+                'members, or the is-a file of synsets by is_a_file'
             )
+        self.excluded = tuple(self.all_classes[label] for label in labels)
+        print_log(
+            f'subset: without {name}: {", ".join(self.excluded)}', logger='current'
+        )
         return np.array(labels)
 
     def _metainfo(self, columns: BoxColumns) -> dict:
@@ -168,7 +184,7 @@ class SubsetDataset(Dataset):
             for name, pair in counts.items()
             for when, value in zip(('before', 'after'), pair, strict=True)
         }
-        return {**info, 'subset': subset}
+        return {**info, 'subset': {**subset, 'excluded': self.excluded}}
 
     def full_init(self) -> None:
         """Do nothing: the data set is ready since it was built."""
@@ -208,5 +224,15 @@ class SubsetDataset(Dataset):
         return chosen_columns(self._columns(), self.choice)
 
     def __getitem__(self, index: int) -> Any:
-        """Return an item."""
-        return self.pipeline(self.get_data_info(index))
+        """Return an item; another in place of one that the pipeline drops."""
+        if self.pipeline is None:
+            raise UserError(
+                f'SubsetDataset: {type(self.dataset).__name__} has no pipeline of its '
+                'own; name one by pipeline'
+            )
+        for _ in range(_MOST_TRIES):
+            item = self.pipeline(self.get_data_info(index))
+            if item is not None:
+                return item
+            index = np.random.randint(len(self))
+        raise UserError(f'SubsetDataset: the pipeline dropped {_MOST_TRIES} items')

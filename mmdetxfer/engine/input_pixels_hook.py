@@ -39,11 +39,13 @@ class InputPixelsHook(Hook):
                 'InputPixelsHook: expected a model with a backbone, got '
                 f'{type(model).__name__}, which has none'
             )
+        self._model = model
         self.num_pixels = runner.message_hub.get_info(_KEY, 0)
         self._handle = backbone.register_forward_pre_hook(self._count)
 
     def _count(self, backbone: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if backbone.training:
+        # A frozen backbone is in evaluation mode while the model trains.
+        if self._model.training:
             images = inputs[0]
             pixels = images.shape[0] * images.shape[-2] * images.shape[-1]
             self.num_pixels += pixels * get_world_size()

@@ -69,7 +69,11 @@ def test(args: Any) -> None:
         runner = ExactRunner.from_cfg(cfg)
         if writer is not None:
             # The evaluator told the others about the data set when it was built.
-            writer.dataset_meta = runner.test_dataloader.dataset.metainfo
+            meta = dict(runner.test_dataloader.dataset.metainfo)
+            for metric in runner.test_evaluator.metrics:
+                # What labels mean that a metric turns into the data set's own.
+                meta['classes'] = getattr(metric, 'synsets', meta.get('classes'))
+            writer.dataset_meta = meta
             runner.test_evaluator.metrics.append(writer)
         runner.test()
 
@@ -83,6 +87,7 @@ def extract(args: Any) -> None:
     from mmdetxfer.datasets.box_columns import Reporter
     from mmdetxfer.engine.proposal_extraction import extract_proposals
 
+    args.work_dir = str(args.out)
     cfg = _loaded_config(args)
     cfg.load_from, cfg.resume = args.checkpoint, False
     _prepare(cfg, 'test')
@@ -91,7 +96,7 @@ def extract(args: Any) -> None:
         made = extract_proposals(
             cfg, args.checkpoint, args.out, args.images_per_shard, report
         )
-    _say(f'{made} shards made, all are in {args.out}')
+    _say(f'{made} shards made by this process, in {args.out}')
 
 
 def _loaded_config(args: Any) -> Config:

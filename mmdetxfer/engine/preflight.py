@@ -33,6 +33,8 @@ def check_before_building(cfg: Any, purpose: str) -> None:
         for one in loader if isinstance(loader, list) else [loader or {}]:
             _check_data(name, one.get('dataset', {}))
     _check_deformable(cfg.get('model') or {})
+    if purpose == 'train' and not cfg.get('load_from') and not cfg.get('resume'):
+        _check_frozen(cfg.get('model') or {})
     # A test builds no optimizer, and SyncBN is BN there.
     if purpose == 'train' and not torch.cuda.is_available():
         _check_cpu(cfg)
@@ -92,6 +94,23 @@ def _check_deformable(model: dict) -> None:
         raise UserError(
             f'model.backbone: expected bottleneck blocks (depth {_BOTTLENECK_DEPTH} or '
             f'more) for deformable convolutions, got depth {depth}; leave dcn out'
+        )
+
+
+def _check_frozen(model: dict) -> None:
+    """Stop where layers would stay as they were drawn at random."""
+    backbone = model.get('backbone') or {}
+    entries = backbone.get('init_cfg')
+    entries = entries if isinstance(entries, (list, tuple)) else [entries]
+    has_weights = any('Pretrained' in str((one or {}).get('type')) for one in entries)
+    has_weights |= bool(backbone.get('pretrained') or model.get('pretrained'))
+    has_weights |= 'Pretrained' in str(model.get('init_cfg'))
+    frozen = backbone.get('frozen_stages', -1)
+    if isinstance(frozen, int) and frozen >= 0 and not has_weights:
+        raise UserError(
+            f'model.backbone: its frozen_stages={frozen} would keep weights that are '
+            "drawn at random; name weights by init_cfg=dict(type='Pretrained', ...) or "
+            'load_from, or set frozen_stages=-1'
         )
 
 

@@ -21,7 +21,7 @@ from mmengine.runner import load_checkpoint
 from torch.utils.data import DataLoader, Dataset
 
 from mmdetxfer.checkpoints.writing import sha256_of_file
-from mmdetxfer.datasets import ChipDataset
+from mmdetxfer.datasets import ChipDataset, guarded
 from mmdetxfer.datasets.proposal_shards import (
     ProposalSet,
     hash_of_ids,
@@ -62,17 +62,22 @@ def extract_proposals(
         iou_threshold=IOU_THRESHOLD,
         images_per_shard=images_per_shard,
     )
+    if images_per_shard < 1:
+        raise UserError(f'images_per_shard: expected 1 or more, got {images_per_shard}')
     if get_rank() == 0:
         open_folder(out, wanted)
     barrier()
-    mine = range(get_rank(), wanted.num_shards, get_world_size())
     missing = [
         shard
-        for shard in mine
+        for shard in range(wanted.num_shards)
         if read_shard(out, shard, len(wanted.images_of(shard))) is None
     ]
+    # All have looked before any writes; from here on nobody waits for another.
+    barrier()
+    missing = missing[get_rank() :: get_world_size()]
     images = [index for shard in missing for index in wanted.images_of(shard)]
-    found = _proposals(model, _Views(dataset, cfg.tta_pipeline, images), cfg)
+    views = guarded(_Views(dataset, cfg.tta_pipeline, images))
+    found = _proposals(model, views, cfg)
     done = 0
     for shard in missing:
         pairs = [next(found) for _ in wanted.images_of(shard)]
@@ -80,7 +85,6 @@ def extract_proposals(
         done += len(pairs)
         if report is not None:
             report(done, len(images))
-    barrier()
     return len(missing)
 
 
@@ -116,9 +120,33 @@ def _detector(cfg: Config, checkpoint: str) -> torch.nn.Module:
     if settings.get('backbone'):
         settings.backbone.init_cfg = None
     model = MODELS.build(settings)
-    load_checkpoint(model, checkpoint, map_location='cpu')
+    content = load_checkpoint(model, checkpoint, map_location='cpu')
+    _refuse_missing(model, content, checkpoint)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     return model.to(device).eval()
+
+
+def _refuse_missing(model: torch.nn.Module, content: dict, checkpoint: str) -> None:
+    """Stop if a tensor that proposals depend on is not in the file."""
+    state = content.get('state_dict', content)
+    # mmdet loads the first stage of a two-stage file into an RPN, and the reverse.
+    names = {
+        name.removeprefix('module.').replace('rpn_head.', 'bbox_head.')
+        for name in state
+    }
+    missing = [
+        name
+        for name in model.state_dict()
+        if not name.startswith('roi_head.')
+        and not name.endswith('num_batches_tracked')
+        and name.replace('rpn_head.', 'bbox_head.') not in names
+    ]
+    if missing:
+        raise UserError(
+            f"{checkpoint}: expected the weights of the config's detector, "
+            f'{len(missing)} tensors are missing, first {missing[0]}; name the config '
+            'that it was trained with'
+        )
 
 
 def _first_stage(model: torch.nn.Module) -> torch.nn.Module:
@@ -148,7 +176,7 @@ class _Views(Dataset):
 
 @torch.no_grad()
 def _proposals(
-    model: torch.nn.Module, views: _Views, cfg: Config
+    model: torch.nn.Module, views: Dataset, cfg: Config
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield boxes and scores of each image, surest first."""
     loader = DataLoader(

@@ -3,10 +3,12 @@
 from mmdetxfer.evaluation.mapped_labels_metric import MappedLabelsMetric
 from mmdetxfer.evaluation.prediction_writer import PredictionWriter, prediction_writer
 from mmdetxfer.evaluation.saved_detections import found_objects, true_objects
+from mmdetxfer.evaluation.voc_sweep_metric import VOCSweepMetric
 
 __all__ = [
     'MappedLabelsMetric',
     'PredictionWriter',
+    'VOCSweepMetric',
     'found_objects',
     'prediction_writer',
     'true_objects',

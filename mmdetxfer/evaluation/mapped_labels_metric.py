@@ -51,7 +51,8 @@ class MappedLabelsMetric(BaseMetric):
     ) -> None:
         """Read the files."""
         super().__init__(**kwargs)
-        self.metric = MMENGINE_METRICS.build(metric)
+        shared = dict(collect_device=self.collect_device)
+        self.metric = MMENGINE_METRICS.build({**shared, **metric})
         self.synsets = read_synsets(synsets)
         self.is_a = read_is_a(is_a_file)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmcv.cnn import build_conv_layer, build_norm_layer
-from mmengine.model import BaseModule
+from mmengine.model import BaseModule, Sequential
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -163,7 +163,8 @@ class PreActResNet(BaseModule):
             channels = base_channels * 2**stage
             spatial = dict(dilation=dilations[stage])
             spatial['deform_groups'] = deform_groups if stage == 3 else None
-            units = nn.Sequential()
+            # mmengine's, whose parts initialise themselves: offsets begin at zero.
+            units = Sequential()
             for number in range(num_units[stage]):
                 spatial['stride'] = strides[stage] if number == 0 else 1
                 # The first of each stage has one, also where nothing changes.

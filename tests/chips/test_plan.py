@@ -57,8 +57,15 @@ def test_the_defaults_are_in_proportion_to_the_chip():
         (dict(scales=((-1, -1),)), r'scales: expected a pair .*got \(-1, -1\)'),
         (dict(scales=((0, 100),)), r'scales: expected a pair .*got \(0, 100\)'),
         (dict(scales=(-2.0,)), r'scales: expected a pair .*got -2.0'),
-        (dict(valid_ranges=RANGES[:2]), '3 scales, 2 valid_ranges and 2 test_ranges'),
-        (dict(test_ranges=RANGES[:1]), '3 scales, 3 valid_ranges and 1 test_ranges'),
+        (
+            dict(valid_ranges=RANGES[:2]),
+            '3 scales, 2 valid_ranges, 2 test_ranges and 2 p',
+        ),
+        (
+            dict(test_ranges=RANGES[:1]),
+            '3 scales, 3 valid_ranges, 1 test_ranges and 3 p',
+        ),
+        (dict(proposal_ranges=RANGES[:1]), '3 test_ranges and 1 proposal_ranges'),
         (dict(valid_ranges=((80, 32),) * 3), r'valid_ranges: expected pairs .*\(80, 3'),
         (dict(test_ranges=(5, 6, 7)), 'test_ranges: expected pairs .* got 5'),
         (dict(stride_range_px=(0, 5)), r'stride_range_px: .* got \(0, 5\)'),

@@ -78,6 +78,14 @@ def test_a_set_without_boxes_is_refused():
         box_table(Infos([dict(img_id=1, gt_label=3)]))
 
 
+@pytest.mark.parametrize('flag', ['is_group_of', 'is_group_ofs', 'ignore_flag'])
+def test_groups_drive_no_chips(flag):
+    """mmdet's readers of OpenImages set no ignore_flag for them."""
+    box = dict(bbox=[1, 1, 9, 9], bbox_label=0, ignore_flag=0)
+    info = dict(img_id=1, width=20, height=20, instances=[box, {**box, flag: True}])
+    assert box_table(Infos([info])).kinds.tolist() == [TRUTH, IGNORED]
+
+
 def test_sizes_that_the_annotation_lacks_come_from_the_headers(tmp_path):
     path = write_image(tmp_path / 'x.jpg', 40, 30)
     turned = tmp_path / 'turned.jpg'

@@ -123,6 +123,12 @@ def test_the_valid_sizes_and_the_extent_in_chip_pixels():
     bounded = ChipPlan(PLAN.scales, ((-1, 20), (20, 30)), chip_px=64)
     whole = chip((0, 0, 49, 39), factor=0.5, scale=1)
     assert chip_meta(whole, bounded, WIDTH, HEIGHT)['valid_range_px'] == (10, 64)
+    # Proposals may have ranges of their own.
+    own = dict(proposal_ranges=((-1, 18), (16, -1)))
+    lower = ChipPlan(PLAN.scales, PLAN.valid_ranges, chip_px=64, **own)
+    assert chip_meta(whole, lower, WIDTH, HEIGHT)['valid_range_px'] == (8, 64)
+    finest = chip_meta(chip((0, 0, 63, 63)), lower, WIDTH, HEIGHT)
+    assert finest['valid_range_px'] == (0, 36)
 
 
 LOAD = [

@@ -13,7 +13,7 @@ from mmengine.dataset import (
 )
 from mmpretrain.datasets import VOC, CustomDataset
 
-from mmdetxfer.datasets import GuardedDataset
+from mmdetxfer.datasets import GuardedDataset, SubsetDataset
 from mmdetxfer.datasets.class_check import (
     check_classes,
     spread_order,
@@ -33,6 +33,19 @@ class Labelled(BaseDataset):
 
     def get_cat_ids(self, index):
         return [one['bbox_label'] for one in self.get_data_info(index)['instances']]
+
+
+def test_a_part_with_fewer_classes_is_asked_itself():
+    """Of car, cat, chair and couch the cars go, and the couch is never seen."""
+    classes = ('car', 'cat', 'chair', 'couch')
+    whole = Labelled([dict(img_id=k, **boxes(k % 3)) for k in range(9)], classes)
+    for info in whole.infos:
+        for one in info['instances']:
+            one['bbox'] = [0, 0, 5, 5]
+    whole = Labelled(whole.infos, classes)
+    seen = check_classes(SubsetDataset(whole, exclude_super_category='vehicle'), 5)
+    assert seen.classes == classes[1:] and seen.never_seen() == ['couch']
+    assert seen.num_samples == 6 and dict(seen.counts) == {0: 3, 1: 3}
 
 
 def boxes(*labels, ignored=()):

@@ -93,7 +93,7 @@ def test_a_look_at_the_content_finds_what_size_and_time_hide(source):
     column = folder / 'values.npy'
     column.write_bytes(column.read_bytes()[:-1] + b'\7')
     assert differences(folder) == [
-        f'{source} has another content',
+        f'{source} has another content than the columns in {folder}',
         f'{column} is damaged',
     ]
 

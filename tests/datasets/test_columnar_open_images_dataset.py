@@ -3,11 +3,13 @@
 import copy
 import os
 import pickle
+import shutil
 
 import numpy as np
 import pytest
 from mmdet.datasets import OpenImagesChallengeDataset, OpenImagesDataset
 from mmdet.evaluation import OpenImagesMetric
+from toy_boxes import write_image
 
 from mmdetxfer.datasets import ChipDataset, ColumnarOpenImagesDataset
 from mmdetxfer.datasets.box_columns import box_table
@@ -240,4 +242,28 @@ def test_a_source_that_changed_in_secret_is_found(root, tmp_path):
     state = path.stat()
     path.write_bytes(path.read_bytes()[:-2] + b'1\n')
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    assert dataset.column_differences() == [f'{path} has another content']
+    (found,) = dataset.column_differences()
+    assert found.startswith(f'{path} has another content than the columns in ')
+
+
+def test_images_that_were_replaced_are_found(root, tmp_path):
+    folder = tmp_path / 'images'
+    shutil.copytree(root / 'OpenImages' / 'train', folder)
+    dataset = ours(root, data_prefix=dict(img=str(folder)))
+    assert dataset.column_differences() == []
+    path = sorted(folder.iterdir())[3]
+    write_image(path, 17, 11)
+    assert dataset.column_differences() == [f'{path} has another size now']
+
+
+@pytest.mark.parametrize('text', ['not JSON', '[]'])
+def test_a_hierarchy_of_another_kind_is_named(root, tmp_path, text):
+    path = tmp_path / 'tree.json'
+    path.write_text(text)
+    with pytest.raises(UserError, match=f'{path}: expected'):
+        ours(root, hierarchy_file=str(path))
+
+
+def test_filters_that_it_does_not_know_are_refused(root):
+    with pytest.raises(UserError, match='filter_cfg: expected min_size .* got bogus'):
+        ours(root, filter_cfg=dict(bogus=3))

@@ -76,10 +76,10 @@ def test_synsets_are_those_that_occur_or_those_that_are_named(root, monkeypatch)
     assert classes == tuple(sorted(classes))
     some = dataset(root, synsets=list(classes[:2]))
     assert 0 < len(some) < len(free) and some.metainfo['classes'] == classes[:2]
-    num_boxes = sum(len(some.get_data_info(k)['instances']) for k in range(len(some)))
+    num_boxes = sum(len(some.get_cat_ids(k)) for k in range(len(some)))
     assert f'{len(some)} images with {num_boxes} boxes of 2 of 2 synsets' in said[-1]
     total = sum(len(free.get_data_info(k)['instances']) for k in range(len(free)))
-    assert f'{total - num_boxes} boxes of other synsets left out' in said[-1]
+    assert f'{total - num_boxes} boxes of other synsets are ignored' in said[-1]
     # Where nothing is to be found, something may be found wrongly.
     tested = dataset(root, synsets=list(classes[:2]), test_mode=True)
     assert len(tested) == len(free)
@@ -98,7 +98,31 @@ def test_files_are_read_again_only_when_their_folder_changed(root, tmp_path):
     assert len(dataset(root, **options)) == 1
     assert manifest.stat().st_mtime_ns == before
     (folder / 'n1' / 'b.xml').write_text(source.read_text())
-    assert len(dataset(root, **options)) == 2
+    found = dataset(root, **options)
+    assert len(found) == 2
+    # A file that was edited in place is read again, and old columns go.
+    text = source.read_text()
+    one = text[text.index('<object>') : text.index('</object>') + len('</object>')]
+    (folder / 'n1' / 'b.xml').write_text(text.replace(one, one * 2, 1))
+    again = dataset(root, **options)
+    assert len(again.get_cat_ids(1)) == len(found.get_cat_ids(1)) + 1
+    assert len(list((tmp_path / 'kept').glob('*/columns.json'))) == 1
+
+
+def test_boxes_of_other_synsets_are_no_background(root, tmp_path):
+    folder = tmp_path / 'xml'
+    folder.mkdir()
+    source = next((root / 'Annotations/CLS-LOC/train').rglob('*.xml'))
+    text = source.read_text()
+    one = text[text.index('<object>') : text.index('</object>') + len('</object>')]
+    other = one.replace(source.parent.name, 'n7')
+    (folder / 'a.xml').write_text(text.replace(one, one + other, 1))
+    options = dict(ann_file=str(folder), cache_dir=str(tmp_path / 'kept'))
+    info = dataset(root, **options, synsets=[source.parent.name]).get_data_info(0)
+    flags = [one['ignore_flag'] for one in info['instances']]
+    assert flags[:2] == [0, 1] and sum(flags) == 1
+    only = dataset(root, **options, synsets=['n7'])
+    assert only.get_cat_ids(0) == [0] and only.get_data_info(0)['gt_label'] == 0
 
 
 def test_a_part_of_it_serves_both_tasks(root):
@@ -121,6 +145,8 @@ def test_a_part_of_it_serves_both_tasks(root):
 @pytest.mark.parametrize(
     'options, message',
     [
+        (dict(metainfo=dict(classes=('a',))), 'expected no metainfo, got'),
+        (dict(filter_cfg=dict(min_size=3)), 'expected no filter_cfg, got'),
         (dict(ann_file='none'), 'expected a folder of XML files, there is none'),
         (dict(synsets='none.txt'), 'expected lines that begin with a synset'),
         (dict(synsets=['n0']), r"expected XML files with boxes of \('n0',\)"),

@@ -1,11 +1,18 @@
 """Sizes of images: from headers, kept; or out of a CSV file."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from toy_boxes import write_image
 
 from mmdetxfer.datasets import image_sizes
-from mmdetxfer.datasets.image_sizes import sizes_from_csv, sizes_from_headers
+from mmdetxfer.datasets.image_sizes import (
+    changed_sizes,
+    sizes_from_csv,
+    sizes_from_headers,
+)
 from mmdetxfer.errors import UserError
 
 IDS = np.array([b'a', b'b', b'c'])
@@ -72,6 +79,34 @@ def test_sizes_that_cannot_be_kept_are_an_error(images):
         read(images)
 
 
+def test_several_processes_read_side_by_side(images):
+    """Each keeps after every image; without a lock they take each other's files."""
+    code = (
+        'import sys, numpy as np\n'
+        'from mmdetxfer.datasets import image_sizes\n'
+        'image_sizes._BLOCK_IMAGES, image_sizes._SECONDS_BETWEEN = 1, -1.0\n'
+        "ids = np.array([b'a', b'b', b'c'] * 30)\n"
+        "print(image_sizes.sizes_from_headers(sys.argv[1] + '/images', ids, '.png', "
+        "sys.argv[1] + '/cache').sum())\n"
+    )
+    command = [sys.executable, '-W', 'ignore', '-c', code, str(images)]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    printed = [process.communicate(timeout=120)[0].strip() for process in running]
+    assert printed == [str(30 * (20 + 21 + 22 + 30))] * 3
+
+
+def test_images_of_another_size_than_was_kept_are_found(images):
+    sizes = read(images)
+    where = (images / 'images', IDS, '.png')
+    assert changed_sizes(*where, sizes) == []
+    write_image(images / 'images' / 'b.png', 99, 10)
+    assert changed_sizes(*where, sizes) == [f'{images}/images/b.png']
+    # Two of three are looked at, the first and the last.
+    assert changed_sizes(*where, sizes, most=2) == []
+
+
 def test_sizes_come_from_a_file_in_any_order(tmp_path):
     path = tmp_path / 'sizes.csv'
     path.write_text('Width,ImageID,Height,x\n5,b,6,0\n3,a,4,0\n7,c,8,0\n')
@@ -85,6 +120,9 @@ def test_sizes_that_are_missing_in_the_file_are_named(tmp_path):
         sizes_from_csv(path, IDS)
     path.write_text('ImageID,Width,Height\n')
     with pytest.raises(UserError, match='those of 3 are missing'):
+        sizes_from_csv(path, IDS)
+    path.write_text('ImageID,Width,Height\na,,6\n')
+    with pytest.raises(UserError, match='expected an id and two numbers in each row'):
         sizes_from_csv(path, IDS)
     path.write_text('id,w,h\na,1,2\n')
     with pytest.raises(UserError, match='with the columns ImageID, Width, Height'):

@@ -110,6 +110,8 @@ def test_files_of_another_kind_are_refused(write, tmp_path):
         read_boxes(write('ImageID,XMin,YMin,XMax,YMax'), MIDS)
     with pytest.raises(UserError, match='cannot be read .*; fetch it again'):
         read_boxes(write(CHALLENGE, 'a,/m/a,left,1,0,1,0'), MIDS)
+    with pytest.raises(UserError, match='a value in every row of XMin, some have none'):
+        read_boxes(write(CHALLENGE, 'a,/m/a,,1,0,1,0'), MIDS)
     with pytest.raises(UserError, match='none.csv: expected a CSV file of OpenImages'):
         read_boxes(tmp_path / 'none.csv', MIDS)
 

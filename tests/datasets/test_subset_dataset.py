@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, RepeatDataset
 from mmengine.registry import DATASETS
 
 from mmdetxfer.chips import IGNORED, TRUTH
@@ -100,7 +100,7 @@ def test_members_come_from_the_data_sets_own_hierarchy():
 
 
 def test_a_super_category_without_members_is_refused():
-    with pytest.raises(UserError, match='none of the 3 classes is a plant'):
+    with pytest.raises(UserError, match='none of the 3 classes is known as a plant'):
         subset('0', exclude_super_category='plant')
 
 
@@ -143,6 +143,7 @@ def test_counts_before_and_after_are_kept():
         boxes_after=3,
         classes_before=3,
         classes_after=2,
+        excluded=('car',),
     )
 
 
@@ -163,6 +164,41 @@ def test_columns_are_those_of_the_items():
     # The way of a wrapper without columns.
     whole = box_columns(dataset.dataset)
     assert len(whole.offsets) == 5
+
+
+def test_lists_that_are_built_in_are_for_their_own_data_sets_alone():
+    """LVIS has a car_(automobile) and a bicycle: half a list would be no exclusion."""
+    inner = ToyLabels(('0', '1'), metainfo=dict(classes=('bicycle', 'car_', 'dog')))
+    with pytest.raises(UserError, match='built in for the classes of VOC and COCO al'):
+        SubsetDataset(inner, exclude_super_category='vehicle')
+    members = dict(vehicle=['bicycle', 'car_'])
+    rest = ToyLabels(('0', '2'), metainfo=dict(classes=('bicycle', 'car_', 'dog')))
+    part = SubsetDataset(rest, exclude_super_category='vehicle', members=members)
+    assert part.metainfo['classes'] == ('dog',)
+
+
+def test_classes_are_drawn_from_those_that_are_left():
+    for seed in range(6):
+        options = dict(num_classes=1, exclude_super_category='vehicle', seed=seed)
+        classes = subset('0', '1', '2', **options).metainfo['classes']
+        assert len(classes) == 1 and classes != ('car',)
+
+
+def test_a_wrapper_without_transforms_needs_some():
+    inner = RepeatDataset(ToyLabels(('0', '1')), times=2)
+    with pytest.raises(UserError, match='RepeatDataset has no pipeline of its own'):
+        SubsetDataset(inner)[0]
+    dataset = SubsetDataset(inner, pipeline=[lambda info: info['img_id']])
+    assert [dataset[k] for k in range(4)] == ['im0', 'im1'] * 2
+
+
+def test_an_item_that_the_pipeline_drops_is_replaced():
+    def drop_first(info):
+        return None if info['img_id'] == 'im0' else info['img_id']
+
+    assert subset('0', '1', pipeline=[drop_first])[0] == 'im1'
+    with pytest.raises(UserError, match='the pipeline dropped 1000 items'):
+        subset('0', '1', pipeline=[lambda info: None])[0]
 
 
 def test_transforms_of_ones_own_replace_those_of_the_data_set():

@@ -32,6 +32,13 @@ def test_training_images_are_counted_and_those_of_validation_are_not(data, tmp_p
     assert found == dict(megapixels=22 * 2 * 64 * 64 / 1e6, iterations=22)
 
 
+def test_a_frozen_backbone_sees_pixels_too(data, tmp_path):
+    cfg = counting_config(data, tmp_path / 'run')
+    cfg.custom_hooks.append(dict(type='mmdetxfer.FreezeHook', parts=['backbone']))
+    train(cfg)
+    assert record(tmp_path / 'run')['megapixels'] == 22 * 2 * 64 * 64 / 1e6
+
+
 def test_padding_is_counted(data, tmp_path):
     """To multiples of 48 px an image of 64 is 96 wide and high."""
     train(counting_config(data, tmp_path / 'run', divisor=48))

@@ -120,6 +120,25 @@ def test_a_data_set_that_fetches_itself_need_not_be_there(cfg):
         check_before_building(cfg, 'train')
 
 
+def test_frozen_layers_without_weights_are_refused(cfg):
+    cfg.model.backbone = dict(frozen_stages=0)
+    message = 'its frozen_stages=0 would keep weights that are drawn at random'
+    for init in (None, dict(type='Kaiming')):
+        cfg.model.backbone.init_cfg = init
+        with pytest.raises(UserError, match=message):
+            check_before_building(cfg, 'train')
+    check_before_building(cfg, 'test')
+    for init in (dict(type='Pretrained'), [dict(type='mmdet.PretrainedInit')]):
+        cfg.model.backbone.init_cfg = init
+        check_before_building(cfg, 'train')
+    cfg.model.backbone.init_cfg = None
+    cfg.load_from = 'weights.pth'
+    check_before_building(cfg, 'train')
+    cfg.load_from = None
+    cfg.model.backbone.frozen_stages = -1
+    check_before_building(cfg, 'train')
+
+
 def test_deformable_convolutions_in_basic_blocks_are_refused(cfg):
     cfg.model.backbone = dict(depth=18, dcn=dict(type='DCN'))
     with pytest.raises(UserError, match='expected bottleneck blocks .* got depth 18'):

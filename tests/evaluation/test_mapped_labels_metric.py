@@ -35,7 +35,8 @@ def files(tmp_path):
 def evaluator(files, classes=('animal', 'dog')):
     settings = dict(
         type='mmdetxfer.MappedLabelsMetric',
-        metric=dict(type='VOCMetric', iou_thrs=0.5, eval_mode='area'),
+        metric=dict(type='mmdetxfer.VOCSweepMetric', iou_thresholds=[0.5]),
+        collect_device='gpu',
         **files,
     )
     with DefaultScope.overwrite_default_scope('mmdet'):
@@ -72,7 +73,8 @@ def test_labels_are_turned_and_those_without_a_class_are_left_out(files):
     ]
     built.process(samples)
     scores = built.evaluate(2)
-    assert scores['mapped/pascal_voc/mAP'] == pytest.approx((1 + 0.5) / 2)
+    assert scores['mapped/voc/AP50'] == pytest.approx((1 + 0.5) / 2)
+    assert built.metrics[0].metric.collect_device == 'gpu'
 
 
 def test_what_has_no_class_is_said(files, monkeypatch):

@@ -111,6 +111,11 @@ def test_the_last_stage_is_deformable_by_switch_and_begins_as_a_plain_one():
         if isinstance(module, UndilatedOffsetDeformConv)
     ]
     assert found == [f'stage4.{k}.conv2' for k in range(3)]
+    # Kaiming's initialisation of all convolutions leaves the offsets out.
+    deformable.init_weights()
+    for name in found:
+        offset = deformable.get_submodule(name).conv_offset
+        assert not offset.weight.any() and not offset.bias.any()
     missing = deformable.load_state_dict(plain.state_dict(), strict=False)
     assert len(missing.missing_keys) == 6 and not missing.unexpected_keys
     x = torch.randn(1, 3, 64, 64)

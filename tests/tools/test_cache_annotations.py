@@ -31,7 +31,7 @@ def test_the_columns_of_a_config_are_made_and_compared(tools, here, options):
         boxes.write_bytes(content[:-2] + b'1\n')
         os.utime(boxes, ns=(state.st_atime_ns, state.st_mtime_ns))
         ended = tools(TOOL, CONFIG, '--verify', *options, cwd=here, fails=True)
-        assert f'{boxes.resolve()} has another content' in ended.printed
+        assert f'{boxes.resolve()} has another content than' in ended.printed
         # Without a look at the content nothing is to be seen.
         tools(TOOL, CONFIG, *options, cwd=here)
     finally:
@@ -41,3 +41,5 @@ def test_the_columns_of_a_config_are_made_and_compared(tools, here, options):
 def test_a_config_without_such_data_is_refused(tools, here):
     ended = tools(TOOL, DET, cwd=here, fails=True)
     assert 'expected data sets that keep columns' in ended.printed
+    ended = tools(TOOL, 'none.py', cwd=here, fails=True)
+    assert 'config not found: expected a file at none.py' in ended.printed

@@ -1,5 +1,7 @@
 """tools/misc/extract_proposals.py: the same whether killed or not, one rank or two."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -52,7 +54,7 @@ def test_what_is_missing_is_made_and_equals_what_was_never_lost(
     first = extract('whole')
     whole = shards(here / 'whole')
     assert len(whole) > 1
-    assert f'{len(whole)} shards made, all are in whole' in first.printed
+    assert f'{len(whole)} shards made by this process, in whole' in first.printed
     # Two ranks share the work.
     extract('ranks', ranks=2)
     assert shards(here / 'ranks') == whole
@@ -62,7 +64,7 @@ def test_what_is_missing_is_made_and_equals_what_was_never_lost(
     damaged = here / 'ranks' / names[1]
     damaged.write_bytes(whole[names[1]][:100])
     again = extract('ranks')
-    assert '2 shards made, all are in ranks' in again.printed
+    assert '2 shards made by this process, in ranks' in again.printed
     assert shards(here / 'ranks') == whole
     other = extract('whole', '--images-per-shard', '5', fails=True)
     assert 'proposals with another images_per_shard (4, not 5)' in other.printed
@@ -91,10 +93,36 @@ def test_an_rpn_alone_gives_what_the_detector_of_its_weights_gives(
     assert shards(here / 'rpn') == shards(here / 'detector')
 
 
+def test_weights_of_another_detector_are_refused(tools, here, checkpoint):
+    """Loaded without a word, they would be proposals of random weights."""
+    weights = torch.load(checkpoint, weights_only=True)['state_dict']
+    del weights['rpn_head.rpn_reg.weight']
+    torch.save(dict(state_dict=weights), here / 'other.pth')
+    arguments = ('--out', 'x', *OPTIONS)
+    ended = tools(TOOL, CONFIG, here / 'other.pth', *arguments, cwd=here, fails=True)
+    assert '1 tensors are missing, first rpn_head.rpn_reg.weight' in ended.printed
+
+
+def test_an_image_that_cannot_be_read_is_named(tools, here, checkpoint):
+    folder = here / 'voc'
+    shutil.copytree(here / WORLD, folder)
+    image = sorted((folder / 'VOC2007/JPEGImages').iterdir())[0]
+    ids = (folder / 'VOC2007/ImageSets/Main/trainval.txt').read_text().split()
+    image = folder / f'VOC2007/JPEGImages/{ids[0]}.jpg'
+    image.write_bytes(image.read_bytes()[:-9])
+    options = ('--out', 'x', *OPTIONS)
+    options += (f'train_dataloader.dataset.dataset.data_root={folder}/',)
+    ended = tools(TOOL, CONFIG, checkpoint, *options, cwd=here, fails=True)
+    assert f'{ids[0]}.jpg' in ended.printed and 'Traceback' not in ended.printed
+
+
 def test_what_has_no_chips_or_scales_is_refused(tools, here, checkpoint):
     options = ('--out', 'x', '--cfg-options', 'input_convention=from_config')
     ended = tools(TOOL, DET, checkpoint, *options, cwd=here, fails=True)
     assert 'train_dataloader.dataset: expected a mmdetxfer.ChipDat' in ended.printed
+    options = ('--out', 'x', '--images-per-shard', '0', *OPTIONS)
+    ended = tools(TOOL, CONFIG, checkpoint, *options, cwd=here, fails=True)
+    assert 'images_per_shard: expected 1 or more, got 0' in ended.printed
     options = ('--out', 'x', *OPTIONS, 'tta_pipeline=None')
     ended = tools(TOOL, CONFIG, checkpoint, *options, cwd=here, fails=True)
     assert 'expected a tta_pipeline whose scales' in ended.printed

@@ -13,6 +13,8 @@ import argparse
 import json
 import subprocess
 import sys
+from dataclasses import asdict
+from math import isnan
 from pathlib import Path
 
 from rich.console import Console
@@ -27,6 +29,7 @@ TWINS = {
 }
 TESTS = {'one scale': [], 'pyramid': ['--tta']}
 IOU_THRESHOLDS = (0.5, 0.7)
+NUM_RESAMPLES = 1000
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,8 +38,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
     parser.add_argument('--small-px', type=float, default=24)
     parser.add_argument('--work-dir', default='work_dirs/chips_against_images')
+    parser.add_argument('--data-root', help="a world's VOCdevkit, for both")
     parser.add_argument(
-        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='for both'
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='for both trainings; results of other options are refused',
     )
     return parser.parse_args()
 
@@ -52,28 +60,56 @@ def run_tool(name: str, arguments: list, log: Path) -> None:
         raise UserError(f'{name} failed with exit code {done.returncode}; see {log}')
 
 
+def data_options(args: argparse.Namespace, twin: str) -> list[str]:
+    """Return what names the data root in a twin's config."""
+    if args.data_root is None:
+        return []
+    trained = 'dataset.dataset' if twin == 'chips' else 'dataset.datasets.{}'
+    keys = [f'train_dataloader.{trained.format(k)}' for k in range(3)]
+    keys += ['val_dataloader.dataset', 'test_dataloader.dataset']
+    root = Path(args.data_root).resolve()
+    return [f'{key}.data_root={root}/' for key in dict.fromkeys(keys)]
+
+
+def refuse_other_options(path: Path, args: argparse.Namespace) -> None:
+    """Stop if a folder holds results of other options."""
+    mine = dict(cfg_options=args.cfg_options, data_root=args.data_root)
+    if not path.is_file():
+        path.write_text(json.dumps(mine))
+    theirs = json.loads(path.read_text())
+    if theirs != mine:
+        raise UserError(
+            f'{path.parent}: it holds results of {theirs}, not of {mine}; name another '
+            '--work-dir'
+        )
+
+
 def run_seed(args: argparse.Namespace, twin: str, seed: int) -> dict[str, Path]:
     """Train and test one twin with one seed, if that is not done; say where it is."""
     folder = Path(args.work_dir).resolve() / twin.replace(' ', '_') / f'seed_{seed}'
     folder.mkdir(parents=True, exist_ok=True)
+    refuse_other_options(folder / 'options.json', args)
     log = folder / 'log.txt'
     # In a folder that says no test, the training may be unfinished.
     found = {test: folder / f'{test.replace(" ", "_")}.npz' for test in TESTS}
     if not all(path.is_file() for path in found.values()):
         options = ['--cfg-options', f'randomness.seed={seed}', *args.cfg_options]
+        options += data_options(args, twin)
         print(f'training on {twin}, seed {seed}, in {folder}', flush=True)
         training = [TWINS[twin], '--work-dir', folder, '--resume', *options]
         run_tool('train.py', training, log)
         checkpoint = (folder / 'last_checkpoint').read_text().strip()
         for test, switches in TESTS.items():
             arguments = [TWINS['chips'], checkpoint, '--out', found[test], *switches]
-            run_tool('test.py', [*arguments, '--work-dir', folder / 'tests'], log)
+            arguments += ['--work-dir', folder / 'tests']
+            own = data_options(args, 'chips')
+            run_tool('test.py', arguments + ['--cfg-options', *own] * bool(own), log)
     found['record'] = folder / 'input_pixels.json'
     return found
 
 
-def score(args: argparse.Namespace, runs: dict) -> list[dict]:
-    """Return one record a twin, seed and test."""
+def score(args: argparse.Namespace, runs: dict) -> tuple[list[dict], list[dict]]:
+    """Return one record a twin, seed and test, and one a difference of the twins."""
     import numpy as np
     from mmdet.registry import DATASETS
     from mmengine.config import Config
@@ -82,35 +118,58 @@ def score(args: argparse.Namespace, runs: dict) -> list[dict]:
     from mmdetxfer.evaluation import found_objects, true_objects
     from mmdetxfer.predictions import load_predictions
     from mmdetxfer.scoring import average_precisions, match_objects
+    from mmdetxfer.scoring.resampled_ap import image_weights, resampled_mean_precisions
 
     cfg = Config.fromfile(ROOT / TWINS['chips'])
     init_default_scope(cfg.default_scope)
     settings = cfg.test_dataloader.dataset.to_dict()
-    # Data roots are relative to the repository.
-    settings['data_root'] = str(ROOT / settings['data_root'])
+    # The config's is relative to the repository.
+    settings['data_root'] = str(Path(args.data_root or ROOT / settings['data_root']))
     dataset = DATASETS.build(settings)
     truth, ids = true_objects(dataset)
     classes = dataset.metainfo['classes']
+    weights = image_weights(len(ids), NUM_RESAMPLES, seed=0)
     sizes = {'small': (0.0, args.small_px), 'others': (args.small_px, np.inf)}
     sizes['all'] = (0.0, np.inf)
-    records = []
+    records, resampled = [], {}
     for (twin, seed), paths in runs.items():
         megapixels = json.loads(paths['record'].read_text())['megapixels']
         for test in TESTS:
             predictions = load_predictions(paths[test])
             found = found_objects(predictions, ids, classes, str(paths[test]))
             matches = match_objects(truth, found)
+            tables = (truth, found, matches, IOU_THRESHOLDS, len(classes))
             record = dict(twin=twin, seed=seed, test=test, megapixels=megapixels)
             for size, limits in sizes.items():
-                table = average_precisions(
-                    truth, found, matches, IOU_THRESHOLDS, len(classes), limits
-                )
+                table = average_precisions(*tables, limits)
                 record['num_objects_' + size] = int(table.num_objects.sum())
-                means = zip(IOU_THRESHOLDS, table.mean(), strict=True)
-                for threshold, mean in means:
-                    record[f'AP{round(100 * threshold)}_{size}'] = float(mean)
+                drawn, _ = resampled_mean_precisions(*tables, weights, limits)
+                for place, threshold in enumerate(IOU_THRESHOLDS):
+                    name = f'AP{round(100 * threshold)}_{size}'
+                    record[name] = float(table.mean()[place])
+                    key = (twin, test, name)
+                    resampled.setdefault(key, []).append(drawn[:, place])
             records.append(record)
-    return records
+    return records, differences(records, resampled, len(ids))
+
+
+def differences(records: list[dict], resampled: dict, num_images: int) -> list[dict]:
+    """Return the differences of the twins with their intervals."""
+    import numpy as np
+
+    from mmdetxfer.scoring.bootstrap import difference_interval
+
+    found = []
+    for test in TESTS:
+        for name in (key for key in records[0] if key.startswith('AP')):
+            scores, means = [], []
+            for twin in TWINS:
+                own = [r for r in records if (r['twin'], r['test']) == (twin, test)]
+                scores.append([record[name] for record in own])
+                means.append(np.mean(resampled[twin, test, name], axis=0))
+            interval = difference_interval(*scores, *means, num_images)
+            found.append(dict(test=test, score=name, **asdict(interval)))
+    return found
 
 
 def print_records(records: list[dict]) -> None:
@@ -129,6 +188,17 @@ def print_records(records: list[dict]) -> None:
     Console(width=120).print(table)
 
 
+def print_differences(found: list[dict]) -> None:
+    """Print what chips gain, with intervals."""
+    table = Table('chips less whole images', 'test', 'difference', '95 % interval')
+    for one in found:
+        ends = f'{one["low"]:+.3f} to {one["high"]:+.3f}'
+        if isnan(one['variance_of_seeds']):
+            ends += ' (images alone: training noise unknown)'
+        table.add_row(one['score'], one['test'], f'{one["difference"]:+.3f}', ends)
+    Console(width=120).print(table)
+
+
 @one_line_errors
 def main() -> None:
     """Run what is missing, score, write the records and print them."""
@@ -138,10 +208,11 @@ def main() -> None:
         for seed in args.seeds
         for twin in TWINS
     }
-    records = score(args, runs)
+    records, found = score(args, runs)
     path = Path(args.work_dir) / 'records.jsonl'
-    path.write_text(''.join(json.dumps(record) + '\n' for record in records))
+    path.write_text(''.join(json.dumps(one) + '\n' for one in (*records, *found)))
     print_records(records)
+    print_differences(found)
     costs = {record['megapixels'] for record in records}
     if max(costs) > 1.02 * min(costs):
         raise UserError(

@@ -8,6 +8,7 @@ and time of a file alone do not tell.
 """
 
 import argparse
+from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
@@ -47,6 +48,8 @@ def column_datasets(cfg: Config) -> dict:
 def main() -> None:
     """Build the data sets, which keeps their columns, and compare if asked to."""
     args = parse_args()
+    if not Path(args.config).is_file():
+        raise UserError(f'config not found: expected a file at {args.config}')
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     found = column_datasets(cfg)

@@ -25,7 +25,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='weights of its detector')
     parser.add_argument('--out', type=Path, required=True, help='folder for proposals')
     parser.add_argument('--images-per-shard', type=int, default=500)
-    parser.add_argument('--work-dir', help='folder for logs')
     parser.add_argument('--trust-checkpoint', action='store_true')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE'

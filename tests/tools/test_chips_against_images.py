@@ -1,0 +1,167 @@
+"""The comparison of the twins, with tools that write what trainings would."""
+
+import json
+from argparse import Namespace
+
+import numpy as np
+import pytest
+from mmdet.datasets import VOCDataset
+from mmengine.config import Config, DictAction
+from tool_runner import REPOSITORY
+
+from mmdetxfer.errors import UserError
+from mmdetxfer.predictions import PredictionHeader, Predictions, save_predictions
+
+BENCHMARKS = REPOSITORY / 'tools' / 'benchmarks'
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import chips_against_images
+
+    return chips_against_images
+
+
+@pytest.fixture
+def args(here):
+    root = here / 'work_dirs/world_tiny/VOCdevkit'
+    return Namespace(
+        seeds=[0, 1],
+        small_px=24.0,
+        work_dir=str(here / 'out'),
+        data_root=str(root),
+        cfg_options=[],
+    )
+
+
+def write_predictions(path, root, share, seed):
+    """Give a share of the true boxes, moved a little, as detections."""
+    data = VOCDataset(
+        data_root=f'{root}/',
+        ann_file='VOC2007/ImageSets/Main/test.txt',
+        data_prefix=dict(sub_data_root='VOC2007/'),
+        test_mode=True,
+    )
+    rng = np.random.default_rng(seed)
+    columns = dict(image_index=[], boxes=[], labels=[])
+    infos = [data.get_data_info(k) for k in range(len(data))]
+    for number, info in enumerate(infos):
+        for one in info['instances']:
+            if rng.random() < share:
+                columns['image_index'].append(number)
+                columns['boxes'].append(np.array(one['bbox']) + rng.normal(0, 1, 4))
+                columns['labels'].append(one['bbox_label'])
+    columns = {name: np.array(values) for name, values in columns.items()}
+    columns['scores'] = rng.random(len(columns['labels'])).astype(np.float32)
+    classes = tuple(data.metainfo['classes'])
+    header = PredictionHeader('detection', classes, 'hash', 'config.py')
+    ids = tuple(info['img_id'] for info in infos)
+    save_predictions(path, Predictions(header, ids, columns))
+
+
+def test_both_are_scored_and_compared_and_what_is_done_is_kept(tool, args, monkeypatch):
+    calls = []
+
+    def run_tool(name, arguments, log):
+        words = [str(one) for one in arguments]
+        calls.append((name, words))
+        folder = log.parent
+        is_chips = 'chips/seed' in str(folder)
+        if name == 'train.py':
+            (folder / 'last_checkpoint').write_text('weights.pth')
+            record = dict(megapixels=100.0 if is_chips else 101.0)
+            (folder / 'input_pixels.json').write_text(json.dumps(record))
+            return
+        seed = int(folder.name[-1]) + 10 * is_chips
+        path = words[words.index('--out') + 1]
+        share = 0.8 if is_chips else 0.4
+        from pathlib import Path
+
+        write_predictions(Path(path), args.data_root, share, seed)
+
+    monkeypatch.setattr(tool, 'run_tool', run_tool)
+    monkeypatch.setattr(tool, 'parse_args', lambda: args)
+    tool.main()
+    # Two twins, two seeds: a training and two tests each.
+    assert len(calls) == 12
+    assert sum('--tta' in words for _, words in calls) == 4
+    for name, words in calls:
+        assert any(
+            word.startswith('val_dataloader.dataset.data_root=/') for word in words
+        )
+        is_training_on_chips = name == 'train.py' and '1xb16' in words[0]
+        assert ('randomness.seed=0' in words or 'randomness.seed=1' in words) == (
+            name == 'train.py'
+        )
+        if is_training_on_chips:
+            assert any('train_dataloader.dataset.dataset.data_root' in w for w in words)
+    lines = (tool.Path(args.work_dir) / 'records.jsonl').read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    scores = [one for one in records if 'twin' in one]
+    assert len(scores) == 8
+    found = {(one['test'], one['score']): one for one in records if 'score' in one}
+    one = found['pyramid', 'AP50_all']
+    means = {
+        twin: np.mean(
+            [
+                r['AP50_all']
+                for r in scores
+                if (r['twin'], r['test']) == (twin, 'pyramid')
+            ]
+        )
+        for twin in tool.TWINS
+    }
+    expected = means['chips'] - means['whole images']
+    assert one['difference'] == pytest.approx(expected) and expected > 0.1
+    assert one['low'] < expected < one['high']
+    small = scores[0]['num_objects_small']
+    assert 0 < small < scores[0]['num_objects_all']
+    assert small + scores[0]['num_objects_others'] == scores[0]['num_objects_all']
+    calls.clear()
+    tool.main()
+    assert not calls
+    args.cfg_options = ['optim_wrapper.optimizer.lr=1']
+    with pytest.raises(SystemExit):
+        tool.main()
+
+
+def test_results_of_other_options_are_refused(tool, args, tmp_path):
+    path = tmp_path / 'options.json'
+    tool.refuse_other_options(path, args)
+    tool.refuse_other_options(path, args)
+    args.cfg_options = ['a=1']
+    with pytest.raises(
+        UserError, match="it holds results of .*'cfg_options': .., .*; n"
+    ):
+        tool.refuse_other_options(path, args)
+
+
+def test_the_data_root_is_named_wherever_the_configs_read(tool, args):
+    for twin, config in tool.TWINS.items():
+        cfg = Config.fromfile(REPOSITORY / config)
+        pairs = (one.split('=') for one in tool.data_options(args, twin))
+        options = {key: DictAction._parse_int_float_bool(value) for key, value in pairs}
+        cfg.merge_from_dict(options)
+        assert 'world_small' not in str(
+            [cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader]
+        )
+
+
+def test_unequal_costs_are_an_error(tool, args, monkeypatch, capsys):
+    record = dict(twin='chips', seed=0, test='one scale', megapixels=100.0)
+    records = [record, {**record, 'twin': 'whole images', 'megapixels': 103.0}]
+    monkeypatch.setattr(tool, 'parse_args', lambda: args)
+    monkeypatch.setattr(tool, 'run_seed', lambda *arguments: {})
+    monkeypatch.setattr(tool, 'score', lambda *arguments: (records, []))
+    tool.Path(args.work_dir).mkdir()
+    with pytest.raises(SystemExit):
+        tool.main()
+    assert 'a spread of at most 2 %, got 100.0 to 103.0' in capsys.readouterr().err
+
+
+def test_a_training_that_fails_names_its_log(tool, tmp_path):
+    log = tmp_path / 'log.txt'
+    with pytest.raises(UserError, match='train.py failed with exit code 1; see .*log'):
+        tool.run_tool('train.py', ['none.py'], log)
+    assert 'config not found' in log.read_text()
