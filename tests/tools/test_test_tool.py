@@ -127,6 +127,30 @@ def test_a_detectors_boxes_are_those_of_the_hosts_own_dump_and_of_two_ranks(
             np.testing.assert_array_equal(saved.columns[name][mine], expected)
 
 
+def test_saved_labels_are_named_as_the_detector_means_them(tools, here, checkpoints):
+    """Where a metric turns labels into other classes, the file keeps the detector's.
+
+    One process and two score alike through the metric within the metric.
+    """
+    (here / 'is_a.txt').write_text('bird s0\naeroplane s1\n')
+    synsets = [f's{k}' for k in range(20)]
+    config = here / 'mapped.py'
+    config.write_text(
+        f"_base_ = '{DET}'\n"
+        'test_evaluator = dict(_delete_=True, type="mmdetxfer.MappedLabelsMetric",\n'
+        '    metric=dict(type="mmdetxfer.VOCSweepMetric", iou_thresholds=[0.1]),\n'
+        f'    synsets={synsets}, is_a_file="{here}/is_a.txt")\n'
+    )
+    options = ('--cfg-options', *ODD[DET])
+    found = []
+    for ranks, name in ((1, 'one'), (2, 'two')):
+        arguments = ('--work-dir', name, '--out', f'{name}.npz', *options)
+        tools('test.py', config, checkpoints[DET], *arguments, cwd=here, ranks=ranks)
+        found.append(metrics(here / name))
+    assert found[0] == found[1] and 'mapped/voc/AP10' in found[0]
+    assert load_predictions(here / 'one.npz').header.classes == tuple(synsets)
+
+
 def test_a_segmentors_label_maps_are_those_of_the_hosts_dump_and_of_two_ranks(
     run, here
 ):
