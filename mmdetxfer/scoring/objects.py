@@ -4,9 +4,12 @@ Images and classes are indices. Boxes are (N, 4) corners x1, y1, x2, y2; whether
 last pixel belongs to a box (``is_inclusive``) is one fact for truth and found boxes.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+_PAIRS_AT_A_TIME = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,52 @@ def pair_overlaps(
     common = np.maximum(high - low + is_inclusive, 0).prod(1)
     union = box_areas(first, is_inclusive) + box_areas(second, is_inclusive) - common
     return np.divide(common, union, out=np.zeros_like(union), where=union > 0)
+
+
+@dataclass(frozen=True)
+class PairBlock:
+    """Pairs of a detection and an object of its image and class, P of them.
+
+    Args:
+        found: (P,) rows of detections, those of one together.
+        truth: (P,) rows of objects, rising for each detection.
+        overlaps: (P,) intersection over union.
+        firsts: Where the pairs of each detection begin.
+    """
+
+    found: np.ndarray
+    truth: np.ndarray
+    overlaps: np.ndarray
+    firsts: np.ndarray
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return len(self.found)
+
+
+def blocks_of_pairs(truth: TrueObjects, found: FoundObjects) -> Iterator[PairBlock]:
+    """Yield all pairs, block by block; detections without an object are in none."""
+    if len(found.labels) == 0 or len(truth.labels) == 0:
+        return
+    num_classes = 1 + max(found.labels.max(), truth.labels.max())
+    keys = truth.image_index.astype(np.int64) * num_classes + truth.labels
+    order = np.argsort(keys, kind='stable')
+    wanted = found.image_index.astype(np.int64) * num_classes + found.labels
+    starts = np.searchsorted(keys[order], wanted, 'left')
+    counts = np.searchsorted(keys[order], wanted, 'right') - starts
+    ends = np.cumsum(counts)
+    cuts = np.searchsorted(ends, np.arange(0, ends[-1], _PAIRS_AT_A_TIME)[1:])
+    for rows in np.split(np.arange(len(wanted)), cuts):
+        rows = rows[counts[rows] > 0]
+        if len(rows) == 0:
+            continue
+        firsts = np.cumsum(counts[rows]) - counts[rows]
+        own = np.repeat(np.arange(len(rows)), counts[rows])
+        steps = np.arange(len(own)) - firsts[own]
+        candidates = order[starts[rows][own] + steps]
+        overlaps = pair_overlaps(
+            found.boxes[rows[own]].astype(np.float64),
+            truth.boxes[candidates].astype(np.float64),
+            truth.is_inclusive,
+        )
+        yield PairBlock(rows[own], candidates, overlaps, firsts)

@@ -21,9 +21,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .objects import FoundObjects, TrueObjects, box_areas, pair_overlaps
+from .objects import FoundObjects, TrueObjects, blocks_of_pairs, box_areas
 
-_PAIRS_AT_A_TIME = 1 << 22
 NO_SIZE_LIMIT = (0.0, float('inf'))
 
 
@@ -92,33 +91,13 @@ def _best_truth(
     """Return (M,) rows of the truth and (M,) overlaps."""
     num_found = len(found.labels)
     best, overlaps = np.full(num_found, -1), np.zeros(num_found)
-    if num_found == 0 or len(truth.labels) == 0:
-        return best, overlaps
-    num_classes = 1 + max(found.labels.max(), truth.labels.max())
-    keys = truth.image_index.astype(np.int64) * num_classes + truth.labels
-    order = np.argsort(keys, kind='stable')
-    wanted = found.image_index.astype(np.int64) * num_classes + found.labels
-    starts = np.searchsorted(keys[order], wanted, 'left')
-    counts = np.searchsorted(keys[order], wanted, 'right') - starts
-    ends = np.cumsum(counts)
-    cuts = np.searchsorted(ends, np.arange(0, ends[-1], _PAIRS_AT_A_TIME)[1:])
-    for rows in np.split(np.arange(num_found), cuts):
-        rows = rows[counts[rows] > 0]
-        if len(rows) == 0:
-            continue
-        firsts = np.cumsum(counts[rows]) - counts[rows]
-        own = np.repeat(np.arange(len(rows)), counts[rows])
-        steps = np.arange(len(own)) - firsts[own]
-        candidates = order[starts[rows][own] + steps]
-        pairs = pair_overlaps(
-            found.boxes[rows[own]].astype(np.float64),
-            truth.boxes[candidates].astype(np.float64),
-            truth.is_inclusive,
-        )
-        greatest = np.maximum.reduceat(pairs, firsts)
-        places = np.flatnonzero(pairs == greatest[own])
+    for block in blocks_of_pairs(truth, found):
+        greatest = np.maximum.reduceat(block.overlaps, block.firsts)
+        rows = block.found[block.firsts]
+        own = np.repeat(np.arange(len(rows)), np.diff(block.firsts, append=len(block)))
+        places = np.flatnonzero(block.overlaps == greatest[own])
         _, first = np.unique(own[places], return_index=True)
-        chosen = candidates[places[first]]
+        chosen = block.truth[places[first]]
         touches = greatest > 0
         best[rows[touches]] = chosen[touches]
         overlaps[rows] = greatest
