@@ -13,6 +13,7 @@ training on two cores; untrained 0.000 / 0.000.
 
 _base_ = [
     '../_base_/models/sniper_r50-c4c5.py',
+    '../_base_/sniper_pipelines.py',
     'mmdet::_base_/datasets/voc0712.py',
     'mmdet::_base_/default_runtime.py',
 ]
@@ -51,15 +52,12 @@ plan = dict(
     test_ranges=test_ranges,
     chip_px=chip_px,
 )
-load = dict(type='LoadImageFromFile')
-annotate = dict(type='LoadAnnotations', with_bbox=True)
-meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
 
 train_dataloader = dict(
     batch_size=16,
     num_workers=1,
     batch_sampler=None,
-    sampler=dict(_delete_=True, type='mmdetxfer.ChipSampler', shuffle=True),
+    sampler={{_base_.chip_sampler}},
     dataset=dict(
         _delete_=True,
         type='mmdetxfer.ChipDataset',
@@ -71,12 +69,7 @@ train_dataloader = dict(
             data_prefix=dict(sub_data_root='VOC2007/'),
             filter_cfg=dict(filter_empty_gt=True, min_size=0),
         ),
-        pipeline=[
-            load,
-            annotate,
-            dict(type='mmdetxfer.CropToChip'),
-            dict(type='mmdetxfer.PackChipInputs'),
-        ],
+        pipeline={{_base_.chip_pipeline}},
     ),
 )
 val_dataloader = dict(
@@ -84,10 +77,10 @@ val_dataloader = dict(
     dataset=dict(
         data_root=data_root,
         pipeline=[
-            load,
+            {{_base_.load}},
             dict(type='Resize', scale=test_scales[1], keep_ratio=True),
-            annotate,
-            dict(type='PackDetInputs', meta_keys=meta_keys),
+            {{_base_.annotate}},
+            {{_base_.pack}},
         ],
     ),
 )
@@ -97,7 +90,7 @@ test_evaluator = val_evaluator
 
 tta_model = dict(type='mmdetxfer.ValidRangeTTA', plan=plan)
 tta_pipeline = [
-    load,
+    {{_base_.load}},
     dict(
         type='TestTimeAug',
         transforms=[
@@ -105,8 +98,8 @@ tta_pipeline = [
                 dict(type='Resize', scale=scale, keep_ratio=True)
                 for scale in test_scales
             ],
-            [annotate],
-            [dict(type='PackDetInputs', meta_keys=meta_keys)],
+            [{{_base_.annotate}}],
+            [{{_base_.pack}}],
         ],
     ),
 ]

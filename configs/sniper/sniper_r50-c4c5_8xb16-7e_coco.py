@@ -9,6 +9,7 @@ ResNet-101, negative chips): COCO test-dev AP 46.5, AP50 67.5, AP75 52.2.
 
 _base_ = [
     '../_base_/models/sniper_r50-c4c5.py',
+    '../_base_/sniper_pipelines.py',
     '../_base_/schedules/sniper_7e.py',
     'mmdet::_base_/datasets/coco_detection.py',
     'mmdet::_base_/default_runtime.py',
@@ -31,16 +32,12 @@ plan = dict(
     test_ranges=test_ranges,
     chip_px=chip_px,
 )
-load = dict(type='LoadImageFromFile')
-annotate = dict(type='LoadAnnotations', with_bbox=True)
-meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
-pack = dict(type='PackDetInputs', meta_keys=meta_keys)
 
 train_dataloader = dict(
     batch_size=16,
     num_workers=8,
     batch_sampler=None,
-    sampler=dict(_delete_=True, type='mmdetxfer.ChipSampler', shuffle=True),
+    sampler={{_base_.chip_sampler}},
     dataset=dict(
         _delete_=True,
         type='mmdetxfer.ChipDataset',
@@ -52,18 +49,13 @@ train_dataloader = dict(
             data_prefix=dict(img='train2017/'),
             filter_cfg=dict(filter_empty_gt=True, min_size=0),
         ),
-        pipeline=[
-            load,
-            annotate,
-            dict(type='mmdetxfer.CropToChip'),
-            dict(type='mmdetxfer.PackChipInputs'),
-        ],
+        pipeline={{_base_.chip_pipeline}},
     ),
 )
 
 tta_model = dict(type='mmdetxfer.ValidRangeTTA', plan=plan)
 tta_pipeline = [
-    load,
+    {{_base_.load}},
     dict(
         type='TestTimeAug',
         transforms=[
@@ -71,8 +63,8 @@ tta_pipeline = [
                 dict(type='Resize', scale=scale, keep_ratio=True)
                 for scale in test_scales
             ],
-            [annotate],
-            [pack],
+            [{{_base_.annotate}}],
+            [{{_base_.pack}}],
         ],
     ),
 ]

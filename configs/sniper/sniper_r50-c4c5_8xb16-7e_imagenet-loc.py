@@ -33,12 +33,6 @@ train_dataloader = dict(
         ),
     ),
 )
-load = dict(type='LoadImageFromFile')
-annotate = dict(type='LoadAnnotations', with_bbox=True)
-pack = dict(
-    type='PackDetInputs',
-    meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor'),
-)
 val_dataloader = dict(
     dataset=dict(
         _delete_=True,
@@ -46,10 +40,10 @@ val_dataloader = dict(
         data_prefix=dict(img='Data/CLS-LOC/val'),
         test_mode=True,
         pipeline=[
-            load,
+            {{_base_.load}},
             dict(type='Resize', scale=test_scale, keep_ratio=True),
-            annotate,
-            pack,
+            {{_base_.annotate}},
+            {{_base_.pack}},
         ],
         **boxes,
     ),
@@ -62,13 +56,13 @@ test_evaluator = val_evaluator
 
 tta_model = dict(plan=plan)
 tta_pipeline = [
-    load,
+    {{_base_.load}},
     dict(
         type='TestTimeAug',
         transforms=[
             [dict(type='Resize', scale=test_scale, keep_ratio=True)],
-            [annotate],
-            [pack],
+            [{{_base_.annotate}}],
+            [{{_base_.pack}}],
         ],
     ),
 ]

@@ -72,8 +72,6 @@ pack = dict(
         'image_level_labels',
     ),
 )
-load = dict(type='LoadImageFromFile')
-annotate = dict(type='LoadAnnotations', with_bbox=True)
 val_dataloader = dict(
     dataset=dict(
         _delete_=True,
@@ -84,9 +82,9 @@ val_dataloader = dict(
         data_prefix=dict(img='OpenImages/validation/'),
         test_mode=True,
         pipeline=[
-            load,
+            {{_base_.load}},
             dict(type='Resize', scale=test_scales[0], keep_ratio=True),
-            annotate,
+            {{_base_.annotate}},
             pack,
         ],
         **labels,
@@ -105,7 +103,7 @@ test_evaluator = val_evaluator
 
 tta_model = dict(plan=plan)
 tta_pipeline = [
-    load,
+    {{_base_.load}},
     dict(
         type='TestTimeAug',
         transforms=[
@@ -113,7 +111,7 @@ tta_pipeline = [
                 dict(type='Resize', scale=scale, keep_ratio=True)
                 for scale in test_scales
             ],
-            [annotate],
+            [{{_base_.annotate}}],
             [pack],
         ],
     ),

@@ -12,6 +12,7 @@ ImageNet classification: VOC07 test mAP 84.6 at IoU 0.5 and 76.3 at 0.7.
 
 _base_ = [
     '../_base_/models/sniper_r50-c4c5.py',
+    '../_base_/sniper_pipelines.py',
     '../_base_/schedules/sniper_7e.py',
     'mmdet::_base_/datasets/voc0712.py',
     'mmdet::_base_/default_runtime.py',
@@ -30,16 +31,12 @@ model = dict(
 )
 
 plan = dict(scales=scales, valid_ranges=valid_ranges, test_ranges=test_ranges)
-load = dict(type='LoadImageFromFile')
-annotate = dict(type='LoadAnnotations', with_bbox=True)
-meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
-pack = dict(type='PackDetInputs', meta_keys=meta_keys)
 
 train_dataloader = dict(
     batch_size=16,
     num_workers=8,
     batch_sampler=None,
-    sampler=dict(_delete_=True, type='mmdetxfer.ChipSampler', shuffle=True),
+    sampler={{_base_.chip_sampler}},
     dataset=dict(
         _delete_=True,
         type='mmdetxfer.ChipDataset',
@@ -59,22 +56,17 @@ train_dataloader = dict(
                 for folder in ('VOC2007/', 'VOC2012/')
             ],
         ),
-        pipeline=[
-            load,
-            annotate,
-            dict(type='mmdetxfer.CropToChip'),
-            dict(type='mmdetxfer.PackChipInputs'),
-        ],
+        pipeline={{_base_.chip_pipeline}},
     ),
 )
 val_dataloader = dict(
     dataset=dict(
         data_root=data_root,
         pipeline=[
-            load,
+            {{_base_.load}},
             dict(type='Resize', scale=test_scales[1], keep_ratio=True),
-            annotate,
-            pack,
+            {{_base_.annotate}},
+            {{_base_.pack}},
         ],
     ),
 )
@@ -84,7 +76,7 @@ test_evaluator = val_evaluator
 
 tta_model = dict(type='mmdetxfer.ValidRangeTTA', plan=plan)
 tta_pipeline = [
-    load,
+    {{_base_.load}},
     dict(
         type='TestTimeAug',
         transforms=[
@@ -92,8 +84,8 @@ tta_pipeline = [
                 dict(type='Resize', scale=scale, keep_ratio=True)
                 for scale in test_scales
             ],
-            [annotate],
-            [pack],
+            [{{_base_.annotate}}],
+            [{{_base_.pack}}],
         ],
     ),
 ]
