@@ -60,10 +60,10 @@ def difference_interval(
         level: Share of cases in which the interval holds the true difference.
     """
     one, other = (np.asarray(scores, dtype=np.float64) for scores in (first, second))
-    if len(one) == 0 or len(other) == 0 or not 0 < level < 1:
+    if min(len(one), len(other)) == 0 or num_images < 2 or not 0 < level < 1:
         raise ValueError(
-            'expected a score at least of each and a level between 0 and 1, got '
-            f'{len(one)}, {len(other)} and {level}'
+            'expected a score at least of each, two images or more and a level between '
+            f'0 and 1, got {len(one)}, {len(other)}, {num_images} and {level}'
         )
     if np.shape(resampled_first) != np.shape(resampled_second):
         raise ValueError(

@@ -23,7 +23,7 @@ def world(tmp_path_factory, tools) -> Path:
     """A folder with the tiny world where the tiny configs look for it."""
     folder = tmp_path_factory.mktemp('world')
     arguments = '--out work_dirs/world_tiny --size tiny --seed 0 --formats'.split()
-    formats = ('voc2007', 'voc2012', 'imagenet_loc', 'openimages')
+    formats = ('voc2007', 'voc2012', 'imagenet_loc', 'openimages', 'occlusion')
     tools('make_world.py', *arguments, *formats, cwd=folder)
     return folder
 

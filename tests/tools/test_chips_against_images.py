@@ -2,15 +2,15 @@
 
 import json
 from argparse import Namespace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from mmdet.datasets import VOCDataset
 from mmengine.config import Config, DictAction
 from tool_runner import REPOSITORY
+from toy_predictions import write_predictions
 
 from mmdetxfer.errors import UserError
-from mmdetxfer.predictions import PredictionHeader, Predictions, save_predictions
 
 BENCHMARKS = REPOSITORY / 'tools' / 'benchmarks'
 
@@ -35,31 +35,6 @@ def args(here):
     )
 
 
-def write_predictions(path, root, share, seed):
-    """Give a share of the true boxes, moved a little, as detections."""
-    data = VOCDataset(
-        data_root=f'{root}/',
-        ann_file='VOC2007/ImageSets/Main/test.txt',
-        data_prefix=dict(sub_data_root='VOC2007/'),
-        test_mode=True,
-    )
-    rng = np.random.default_rng(seed)
-    columns = dict(image_index=[], boxes=[], labels=[])
-    infos = [data.get_data_info(k) for k in range(len(data))]
-    for number, info in enumerate(infos):
-        for one in info['instances']:
-            if rng.random() < share:
-                columns['image_index'].append(number)
-                columns['boxes'].append(np.array(one['bbox']) + rng.normal(0, 1, 4))
-                columns['labels'].append(one['bbox_label'])
-    columns = {name: np.array(values) for name, values in columns.items()}
-    columns['scores'] = rng.random(len(columns['labels'])).astype(np.float32)
-    classes = tuple(data.metainfo['classes'])
-    header = PredictionHeader('detection', classes, 'hash', 'config.py')
-    ids = tuple(info['img_id'] for info in infos)
-    save_predictions(path, Predictions(header, ids, columns))
-
-
 def test_both_are_scored_and_compared_and_what_is_done_is_kept(tool, args, monkeypatch):
     calls = []
 
@@ -76,8 +51,6 @@ def test_both_are_scored_and_compared_and_what_is_done_is_kept(tool, args, monke
         seed = int(folder.name[-1]) + 10 * is_chips
         path = words[words.index('--out') + 1]
         share = 0.8 if is_chips else 0.4
-        from pathlib import Path
-
         write_predictions(Path(path), args.data_root, share, seed)
 
     monkeypatch.setattr(tool, 'run_tool', run_tool)

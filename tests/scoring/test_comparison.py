@@ -1,0 +1,104 @@
+"""Comparisons of candidates: differences of what the scores say, by hand."""
+
+import numpy as np
+import pytest
+from toy_objects import WIDE, found, random_tables, truths
+
+from mmdetxfer.scoring import FoundObjects, average_precisions, match_objects
+from mmdetxfer.scoring.comparison import (
+    difference_records,
+    missed_records,
+    score_name,
+    sweep_records,
+)
+
+# An overlap of 0.6 with WIDE.
+CUT = (0, 0, 10, 6)
+
+
+def test_scores_of_every_candidate_seed_rule_and_threshold():
+    truth = truths((0, 0, WIDE), (1, 0, WIDE))
+    candidates = {
+        'a': [found((0, 0, WIDE, 0.9)), found((0, 0, CUT, 0.9))],
+        'b': [found((0, 0, WIDE, 0.9), (1, 0, WIDE, 0.9))],
+    }
+    records = sweep_records(truth, candidates, (0.5, 0.7), 1)
+    values = {
+        (r['candidate'], r['seed'], r['rule'], r['score']): r['value'] for r in records
+    }
+    assert len(records) == len(values) == 12
+    assert values['a', 0, 'area', 'AP70'] == 0.5
+    assert values['a', 1, 'area', 'AP50'] == 0.5
+    assert values['a', 1, 'area', 'AP70'] == 0
+    assert values['a', 0, 'eleven', 'AP50'] == pytest.approx(6 / 11)
+    assert values['b', 0, 'area', 'AP70'] == 1
+
+
+def test_names_are_rounded_and_not_cut():
+    """0.29 * 100 is 28.999999999999996."""
+    assert [score_name(t) for t in (0.29, 0.57, 0.9)] == ['AP29', 'AP57', 'AP90']
+
+
+def test_differences_are_those_of_the_means_and_the_interaction_of_both():
+    """Candidate b finds all at 0.5, half of them only there; a finds half at both.
+
+    AP50: 1 - 0.5; AP70: (precision 1/2 at recall 1/2, if the cut one is surer) ...
+    """
+    truth = truths((0, 0, WIDE), (1, 0, WIDE))
+    candidates = {
+        'a': [found((0, 0, WIDE, 0.9))] * 2,
+        'b': [found((0, 0, WIDE, 0.9), (1, 0, CUT, 0.8))] * 2,
+    }
+    records = difference_records(truth, candidates, 'a', (0.5, 0.7), 1, 2, 50)
+    found_of = {r['score']: r for r in records}
+    assert list(found_of) == ['AP50', 'AP70', 'AP70 - AP50']
+    assert found_of['AP50']['difference'] == pytest.approx(0.5)
+    assert found_of['AP70']['difference'] == pytest.approx(0.0)
+    assert found_of['AP70 - AP50']['difference'] == pytest.approx(-0.5)
+    assert all(r['candidate'] == 'b' and r['baseline'] == 'a' for r in records)
+    # Equal seeds: what varies are the images.
+    assert found_of['AP50']['variance_of_seeds'] == 0
+    assert found_of['AP50']['variance_of_images'] > 0
+
+
+def test_without_both_thresholds_there_is_no_interaction():
+    truth = truths((0, 0, WIDE))
+    candidates = {'a': [found()], 'b': [found((0, 0, WIDE, 0.9))]}
+    records = difference_records(truth, candidates, 'a', (0.5,), 1, 2, 5)
+    assert [r['score'] for r in records] == ['AP50']
+    assert np.isnan(records[0]['variance_of_seeds'])
+
+
+def test_intervals_hold_the_difference_of_two_real_looking_detectors():
+    truth, answers = random_tables(1)
+    rng = np.random.default_rng(0)
+    kept = rng.random(600) < 0.5
+    half = FoundObjects(
+        answers.image_index[kept],
+        answers.labels[kept],
+        answers.boxes[kept],
+        answers.scores[kept],
+    )
+    candidates = {'half': [half], 'all': [answers]}
+    (record, *_) = difference_records(truth, candidates, 'half', (0.5,), 3, 40, 200)
+    means = [
+        average_precisions(truth, f, match_objects(truth, f), (0.5,), 3).mean()[0]
+        for f in (answers, half)
+    ]
+    assert record['difference'] == pytest.approx(means[0] - means[1])
+    assert record['low'] < record['difference'] < record['high']
+
+
+def test_missed_objects_by_occlusion():
+    """Three objects: whole, low, cut by the border; the last two are missed."""
+    truth = truths((0, 0, WIDE), (1, 0, WIDE), (2, 0, WIDE))
+    candidates = {'a': [found((0, 0, WIDE, 0.9))]}
+    records = missed_records(
+        truth, candidates, np.array([0, 1, 0]), np.array([0, 0, 1]), [0], 1, 3
+    )
+    shares = {r['occlusion']: (r['pooled'], r['num_objects']) for r in records}
+    assert shares == {
+        'all': (pytest.approx(2 / 3), 3),
+        'low': (1.0, 2),
+        'medium': (1.0, 1),
+    }
