@@ -53,7 +53,7 @@ def test_resamples_without_a_score_are_left_out():
 @pytest.mark.parametrize(
     'arguments, message',
     [
-        (([], [1], [0], [0], 9), 'expected a score at least of each .* got 0, 1'),
+        (([], [1], [0], [0], 9), 'expected a score at least of each.* got 0, 1'),
         (([1], [1], [0], [0], 1), 'two images or more .* got 1, 1, 1 and 0.95'),
         (([1], [1], [0], [0, 1], 9), r'the same resamples for both, got \(1,\) and'),
         (([1], [1], [0], [0], 9, 1.0), 'and 1, got 1, 1, 9 and 1.0'),
