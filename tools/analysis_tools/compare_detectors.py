@@ -5,7 +5,7 @@
 
 A candidate is a name and the predictions of its seeds, as ``tools/test.py --out`` wrote
 them; the first is the baseline. CONFIG's test set is the truth. Into --out go
-``records.jsonl`` and the tables as CSV and Markdown.
+``records.jsonl``, the tables as CSV and Markdown, and mAP over IoU as a figure.
 """
 
 import argparse
@@ -96,11 +96,13 @@ def main() -> None:
             f'--baseline: expected one of {", ".join(files)}, got {baseline!r}'
         )
     from mmdetxfer.evaluation.detector_comparison import compared
+    from mmdetxfer.plots import draw_iou_curves
 
     tables = compared(
         args.config, args.cfg_options, files, baseline, args.occlusion, args.resamples
     )
     write_tables(args.out, tables)
+    draw_iou_curves(tables['scores'], args.out / 'map_over_iou')
     print_differences(tables['differences'])
     for row in tables['missed']:
         print(
