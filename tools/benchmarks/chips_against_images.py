@@ -5,7 +5,7 @@
 Trains both twins of ``configs/sniper`` on the embedded world once a seed and tests each
 at one scale and over the pyramid, all as the chips' config says. Scores are VOC's AP by
 area, over classes; an object under 24 px is one whose box has less than 24 x 24 pixels.
-About an hour and a half on two cores. It can be killed: what is finished is kept in
+About an hour on two idle cores. It can be killed: what is finished is kept in
 --work-dir, and a training goes on where it was.
 """
 
