@@ -21,11 +21,21 @@ REINITIALISED = 're-initialised'
 LEFT = 'left as initialised'
 OTHER_SHAPE = 'shape differs'
 CHANGED = 'not as in the file'
+CONVERTED = "converted by the model's own loading"
+FROM_INIT = "from the file of the part's init_cfg"
 # ... and one of the file that did not go into it.
 DROPPED = 'dropped'
 NO_PATTERN = 'in no pattern'
 NOT_IN_MODEL = 'not in the model'
-STATUSES = (LOADED, REINITIALISED, LEFT, OTHER_SHAPE, CHANGED)
+STATUSES = (
+    LOADED,
+    REINITIALISED,
+    LEFT,
+    OTHER_SHAPE,
+    CHANGED,
+    CONVERTED,
+    FROM_INIT,
+)
 FILE_STATUSES = (DROPPED, NO_PATTERN, NOT_IN_MODEL)
 
 
@@ -231,5 +241,6 @@ def loaded_share(
         and not name.endswith('num_batches_tracked')
     ]
     total = sum(state[name].numel() for name in wanted)
-    loaded = sum(state[n].numel() for n in wanted if statuses[n] == LOADED)
+    counted = (LOADED, CONVERTED)
+    loaded = sum(state[n].numel() for n in wanted if statuses[n] in counted)
     return loaded / total if total else 0.0

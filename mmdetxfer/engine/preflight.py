@@ -106,7 +106,9 @@ def _check_frozen(model: dict) -> None:
     has_weights |= bool(backbone.get('pretrained') or model.get('pretrained'))
     has_weights |= 'Pretrained' in str(model.get('init_cfg'))
     frozen = backbone.get('frozen_stages', -1)
-    if isinstance(frozen, int) and frozen >= 0 and not has_weights:
+    # In ResNets 0 freezes the stem; others freeze so many stages, and 0 is none.
+    least = 0 if 'Res' in plain_name(backbone.get('type') or '') else 1
+    if isinstance(frozen, int) and frozen >= least and not has_weights:
         raise UserError(
             f'model.backbone: its frozen_stages={frozen} would keep weights that are '
             "drawn at random; name weights by init_cfg=dict(type='Pretrained', ...) or "

@@ -15,11 +15,14 @@ from typing import Any
 from mmengine.hooks import EMAHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from mmdetxfer.checkpoints.receipt import (
+    CHANGED,
+    CONVERTED,
+    FROM_INIT,
     LOADED,
+    NOT_IN_MODEL,
     Selection,
     joint_hash,
     loaded_share,
@@ -31,6 +34,7 @@ from mmdetxfer.checkpoints.receipt import (
 )
 from mmdetxfer.checkpoints.writing import sha256_of_file, write_text_atomically
 from mmdetxfer.engine.freeze_hook import FreezeHook, frozen_by_config
+from mmdetxfer.engine.part_files import files_of_parts, selection_of_parts
 from mmdetxfer.errors import CheckpointError
 from mmdetxfer.registry import HOOKS
 
@@ -85,6 +89,7 @@ class TransferHook(Hook):
         self.prefix, self.min_loaded = prefix, min_loaded
         self._before: dict[str, str] | None = None
         self._selection: Selection | None = None
+        self._before_loading: dict[str, str] = {}
 
     def before_run(self, runner: Any) -> None:
         """Note how every tensor is before anything is initialised."""
@@ -105,23 +110,36 @@ class TransferHook(Hook):
             state, model.state_dict(), self.keep, self.reinit, runner._load_from
         )
         kept = OrderedDict(self._selection.kept)
+        # Some modules resize or rename what a file holds; the others leave it.
+        for name, tensor in state.items():
+            is_other = name in self._selection.other_shape
+            if is_other or self._selection.unused.get(name) == NOT_IN_MODEL:
+                kept[name] = tensor
         # By these modules know how old the names of a file are.
-        kept._metadata = getattr(checkpoint.get('state_dict'), '_metadata', {})
+        versions = getattr(checkpoint.get('state_dict'), '_metadata', None) or {}
+        kept._metadata = {
+            f'{self.prefix}{name.removeprefix("module.")}'.rstrip('.'): version
+            for name, version in versions.items()
+        }
         checkpoint['state_dict'] = kept
+        self._before_loading = _hashes(model)
 
     def before_train(self, runner: Any) -> None:
         """Compare, write the receipt, and stop if too little was loaded."""
         if self._before is None:
             return
         model = _unwrapped(runner.model)
+        # Some backbones freeze when they are told to train, as the loop does next.
+        model.train()
         source = runner._load_from
         selection = self._selection
         if selection is None:
-            source, selection = self._selection_of_parts(model)
+            source, selection = selection_of_parts(model, self.keep, self.reinit)
         state = model.state_dict()
         statuses = statuses_after(
             state, selection.kept, selection.other_shape, self.reinit
         )
+        self._refine(statuses, state, model)
         share = loaded_share(state, statuses, self.keep, self.reinit)
         parts = parts_of(state, statuses, self._before, self._part_names(model))
         receipt = dict(
@@ -153,6 +171,20 @@ class TransferHook(Hook):
             )
         _let_averages_begin_here(runner, model)
 
+    def _refine(
+        self, statuses: dict[str, str], state: dict[str, Tensor], model: nn.Module
+    ) -> None:
+        """Tell apart what came into the model by other ways than by its name."""
+        own = [name for name, _, _ in files_of_parts(model)]
+        for name, status in statuses.items():
+            if status in (LOADED, CHANGED):
+                continue
+            now = self._before_loading and tensor_hash(state[name])
+            if self._before_loading and self._before_loading[name] != now:
+                statuses[name] = CONVERTED
+            elif self._selection is not None and matches(name, own):
+                statuses[name] = FROM_INIT
+
     def after_train(self, runner: Any) -> None:
         """Prove that frozen weights and statistics are as they were."""
         path = Path(runner.work_dir) / RECEIPT
@@ -177,33 +209,6 @@ class TransferHook(Hook):
                 f'parts without gradients have moved: {", ".join(moved[:3])}; the '
                 'statistics of their norms were not held'
             )
-
-    def _selection_of_parts(self, model: nn.Module) -> tuple[str, Selection]:
-        """Return what parts of the model have loaded by themselves."""
-        kept, unused, sources = {}, {}, []
-        for name, module in model.named_modules():
-            for entry in _pretrained_entries(module):
-                sources.append(entry['checkpoint'])
-                inner = (entry.get('prefix') or '').rstrip('.')
-                state = _file_state(entry['checkpoint'])
-                before = f'{inner}.' if inner else ''
-                outer = f'{name}.' if name else ''
-                for key, tensor in state.items():
-                    if key.startswith(before):
-                        kept[outer + key.removeprefix(before)] = tensor
-                    else:
-                        unused[key] = 'in no pattern'
-        if not sources:
-            raise CheckpointError(
-                'TransferHook: expected load_from, or parts with '
-                "init_cfg=dict(type='Pretrained'), the config has neither: nothing "
-                'would be transferred'
-            )
-        state = model.state_dict()
-        fitting = select(kept, state, self.keep, self.reinit, sources[0])
-        return sources[0], Selection(
-            fitting.kept, fitting.other_shape, {**unused, **fitting.unused}
-        )
 
     def _part_names(self, model: nn.Module) -> list[str]:
         """Return the parts that patterns name, without those with wildcards."""
@@ -244,22 +249,9 @@ def _hashes(model: nn.Module) -> dict[str, str]:
     return {name: tensor_hash(value) for name, value in model.state_dict().items()}
 
 
-def _file_state(checkpoint: str) -> dict[str, Tensor]:
-    content = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
-    state = content.get('state_dict', content)
-    return {name.removeprefix('module.'): value for name, value in state.items()}
-
-
 def _file_hash(source: str) -> str | None:
     path = Path(source).expanduser()
     return sha256_of_file(path) if path.is_file() else None
-
-
-def _pretrained_entries(module: nn.Module) -> list[dict]:
-    init = getattr(module, 'init_cfg', None)
-    entries = init if isinstance(init, (list, tuple)) else [init]
-    found = [entry for entry in entries if isinstance(entry, dict)]
-    return [one for one in found if str(one.get('type')).endswith('Pretrained')]
 
 
 def _counted(unused: dict[str, str]) -> dict[str, dict]:

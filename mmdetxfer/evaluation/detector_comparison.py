@@ -68,16 +68,18 @@ def compared(
             len(classes),
             len(ids),
         )
+    compared_scores = difference_records(
+        truth,
+        candidates,
+        baseline,
+        THRESHOLDS,
+        len(classes),
+        len(ids),
+        num_resamples,
+    )
     return dict(
         scores=sweep_records(truth, candidates, THRESHOLDS, len(classes)),
-        differences=difference_records(
-            truth,
-            candidates,
-            baseline,
-            THRESHOLDS,
-            len(classes),
-            len(ids),
-            num_resamples,
-        ),
+        differences=[one for one in compared_scores if one['kind'] == 'difference'],
+        best=[one for one in compared_scores if one['kind'] == 'best'],
         missed=missed,
     )

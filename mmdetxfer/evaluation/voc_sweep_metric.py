@@ -162,4 +162,8 @@ def _only(table: APTable, labels: Sequence[int]) -> APTable:
 
 def _array(values: Any) -> np.ndarray:
     tensor = getattr(values, 'tensor', values)
-    return tensor.cpu().numpy() if hasattr(tensor, 'cpu') else np.asarray(tensor)
+    if not hasattr(tensor, 'cpu'):
+        return np.asarray(tensor)
+    # NumPy knows no bfloat16, and half precision no large areas.
+    tensor = tensor.float() if tensor.is_floating_point() else tensor
+    return tensor.cpu().numpy()

@@ -1,7 +1,9 @@
 """Detectors of several pre-trainings on one test set: scores, and what differs.
 
-Every difference comes with the interval of ``bootstrap``, over seeds and test images;
-with one seed it is over images alone, and says so. The interaction of two thresholds is
+Every difference comes with an interval over seeds and test images, which holds for all
+candidates of a score at once (``simultaneous``; scores are one by one); with one seed
+it is over images alone, and says so. The best set of a score is the best candidate and
+what cannot be told from it. The interaction of two thresholds is
 the gain at the higher less the gain at the lower: whether a pre-training helps more
 where boxes must be exact (Li et al. 2019).
 """
@@ -11,10 +13,10 @@ from dataclasses import asdict
 
 import numpy as np
 
-from .bootstrap import difference_interval
 from .missed import is_occluded, missed_objects, missed_shares
 from .objects import FoundObjects, TrueObjects
 from .resampled_ap import image_weights, resampled_mean_precisions
+from .simultaneous import best_set, simultaneous_intervals
 from .voc_ap import average_precisions, match_objects
 
 Candidates = Mapping[str, Sequence[FoundObjects]]
@@ -67,7 +69,7 @@ def difference_records(
     num_images: int,
     num_resamples: int = 1000,
 ) -> list[dict]:
-    """Return the difference of every candidate and the baseline, by the area rule.
+    """Return the differences to the baseline, by the area rule, and the best sets.
 
     Args:
         truth: The objects.
@@ -88,21 +90,20 @@ def difference_records(
             own.append(average_precisions(*tables).mean())
             drawn.append(resampled_mean_precisions(*tables, weights)[0])
         scores[name], resampled[name] = np.array(own), np.mean(drawn, axis=0)
-    records = []
-    for name in candidates:
-        if name == baseline:
-            continue
-        for key, columns in _score_columns(iou_thresholds).items():
-            interval = difference_interval(
-                scores[name] @ columns,
-                scores[baseline] @ columns,
-                resampled[name] @ columns,
-                resampled[baseline] @ columns,
-                num_images,
-            )
+    records, sets = [], []
+    for key, columns in _score_columns(iou_thresholds).items():
+        own = {name: values @ columns for name, values in scores.items()}
+        drawn = {name: values @ columns for name, values in resampled.items()}
+        found = simultaneous_intervals(own, drawn, baseline, num_images)
+        for name, interval in found.items():
             record = dict(kind='difference', candidate=name, baseline=baseline)
-            records.append({**record, 'score': key, **asdict(interval)})
-    return records
+            record.update(score=key, num_compared=len(found), **asdict(interval))
+            records.append(record)
+        best = best_set(own, drawn, num_images)
+        sets.append(dict(kind='best', score=key, candidates=best))
+    order = list(candidates)
+    records.sort(key=lambda record: order.index(record['candidate']))
+    return records + sets
 
 
 def _score_columns(iou_thresholds: Sequence[float]) -> dict[str, np.ndarray]:

@@ -74,6 +74,8 @@ def _check_columns(table: TrueObjects | FoundObjects, names: tuple[str, ...]) ->
 
 def box_areas(boxes: np.ndarray, is_inclusive: bool) -> np.ndarray:
     """Return (N,) areas; swapped corners have none."""
+    # In half precision an area of 65,504 pixels has no number.
+    boxes = np.asarray(boxes, dtype=np.float64)
     sides = boxes[:, 2:] - boxes[:, :2] + is_inclusive
     return np.maximum(sides, 0).prod(1)
 

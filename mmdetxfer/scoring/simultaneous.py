@@ -107,7 +107,7 @@ def _joint_share(
     correlation: np.ndarray, alone: Mapping[str, Interval], level: float
 ) -> float:
     """Return what takes the place of 1 - level in each interval."""
-    if len(alone) == 1:
+    if sum(np.isfinite(one.degrees) for one in alone.values()) < 2:
         return 1 - level
     rng = np.random.default_rng(0)
     normal = rng.multivariate_normal(
@@ -117,6 +117,9 @@ def _joint_share(
     uniform = rng.random(_NUM_DRAWS)
     shares = []
     for place, one in enumerate(alone.values()):
+        if not np.isfinite(one.degrees):
+            # Nothing of it varies: it is never the one that misses.
+            continue
         scale = np.sqrt(stats.chi2.ppf(uniform, one.degrees) / one.degrees)
         values = np.abs(normal[:, place]) / scale
         shares.append(2 * stats.t.sf(values, one.degrees))

@@ -121,7 +121,9 @@ def test_a_data_set_that_fetches_itself_need_not_be_there(cfg):
 
 
 def test_frozen_layers_without_weights_are_refused(cfg):
-    cfg.model.backbone = dict(frozen_stages=0)
+    cfg.model.backbone = dict(type='Vig', frozen_stages=0)
+    check_before_building(cfg, 'train')
+    cfg.model.backbone = dict(type='mmdet.ResNet', frozen_stages=0)
     message = 'its frozen_stages=0 would keep weights that are drawn at random'
     for init in (None, dict(type='Kaiming')):
         cfg.model.backbone.init_cfg = init

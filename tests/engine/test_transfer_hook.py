@@ -3,13 +3,11 @@
 The model is that of ``toy_parts``.
 """
 
-import json
-
 import pytest
 import torch
-from torch import nn
-from toy_images import logged, make_images, toy_config, train
+from toy_images import logged, make_images, train
 from toy_parts import NAMES, ToyDetector
+from toy_transfer import config, counts, receipt
 
 from mmdetxfer.engine import ExactRunner
 from mmdetxfer.errors import CheckpointError
@@ -29,32 +27,6 @@ def weights():
         name: torch.randn_like(value) if value.is_floating_point() else value + 9
         for name, value in state.items()
     }
-
-
-HOOK = dict(
-    type='mmdetxfer.TransferHook', keep=['backbone', 'head'], reinit=['head.fc_cls']
-)
-
-
-def config(images, folder, content=None, hook=HOOK, **model):
-    """Train from a file with this content, if there is one."""
-    cfg = toy_config(folder, images, NAMES)
-    cfg.model = dict(type='ToyDetector', **model)
-    cfg.input_convention = 'torchvision'
-    cfg.custom_hooks = [hook]
-    if content is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        torch.save(content, folder / 'source.pth')
-        cfg.load_from = str(folder / 'source.pth')
-    return cfg
-
-
-def receipt(folder):
-    return json.loads((folder / 'transfer_receipt.json').read_text())
-
-
-def counts(folder):
-    return {name: part['tensors'] for name, part in receipt(folder)['parts'].items()}
 
 
 class Watching(ExactRunner):
@@ -208,45 +180,6 @@ def test_wildcards_name_parts_too(images, tmp_path, weights):
 def test_without_weights_nothing_would_be_transferred(images, tmp_path):
     with pytest.raises(CheckpointError, match='expected load_from, or parts with'):
         train(config(images, tmp_path))
-
-
-def test_parts_that_load_by_themselves_are_proven_alike(images, tmp_path, weights):
-    """Of the file the head and the neck are in no pattern: 6 tensors."""
-    torch.save(dict(state_dict=weights), tmp_path / 'source.pth')
-    init = dict(
-        type='Pretrained', checkpoint=str(tmp_path / 'source.pth'), prefix='backbone.'
-    )
-    hook = dict(type='mmdetxfer.TransferHook', keep=['backbone'])
-    run = tmp_path / 'run'
-    train(config(images, run, hook=hook, backbone=dict(init_cfg=init)))
-    assert counts(run) == {
-        'backbone': {'loaded': 14},
-        'neck': {'left as initialised': 2},
-        'head': {'left as initialised': 4},
-    }
-    assert receipt(run)['unused']['in no pattern']['tensors'] == 6
-    assert receipt(run)['source'] == str(tmp_path / 'source.pth')
-
-
-def test_what_is_changed_behind_the_loading_does_not_count(images, tmp_path, weights):
-    """An initialisation of the whole model behind that of the backbone."""
-    torch.save(dict(state_dict=weights), tmp_path / 'source.pth')
-    init = dict(
-        type='Pretrained', checkpoint=str(tmp_path / 'source.pth'), prefix='backbone.'
-    )
-    hook = dict(type='mmdetxfer.TransferHook', keep=['backbone'])
-
-    class Spoiling(ExactRunner):
-        def _init_model_weights(self):
-            super()._init_model_weights()
-            nn.init.ones_(self.model.backbone[2].weight)
-
-    cfg = config(images, tmp_path / 'run', hook=hook, backbone=dict(init_cfg=init))
-    # 16 of 60 elements that count are lost.
-    with pytest.raises(
-        CheckpointError, match=r'got 73.3%; .*2.weight .not as in the f'
-    ):
-        Spoiling.from_cfg(cfg).train()
 
 
 def test_an_averaged_model_begins_with_the_same_weights(images, tmp_path, weights):

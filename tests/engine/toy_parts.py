@@ -35,7 +35,7 @@ class ToyDetector(BaseModel):
 
     def __init__(self, num_classes=3, backbone=None, init_cfg=None):
         super().__init__(init_cfg=init_cfg)
-        settings = dict(type='ToyBackboneOfTwo', **(backbone or {}))
+        settings = {'type': 'ToyBackboneOfTwo', **(backbone or {})}
         self.backbone = MODELS.build(settings)
         self.neck = nn.Linear(4, 4)
         self.head = ToyHead(num_classes)

@@ -99,6 +99,14 @@ def test_super_categories_are_those_of_known_classes_alone():
     assert not any('vehicle' in key for key in found)
 
 
+@pytest.mark.parametrize('kind', [torch.float16, torch.bfloat16])
+def test_boxes_of_half_precision_score_alike(kind):
+    """A wrong detection of 400 x 400, too many for half precision, then a hit."""
+    one = sample([(0, WIDE)], [(0, [100, 100, 500, 500], 0.9), (0, WIDE, 0.8)])
+    one['pred_instances']['bboxes'] = one['pred_instances']['bboxes'].to(kind)
+    assert scores_of([one], iou_thresholds=[0.5])['voc/AP50'] == 0.5
+
+
 @pytest.mark.parametrize('bad', [[], [0.5, 0.5], [0.505], [0.0, 0.5], [0.501, 0.504]])
 def test_thresholds_without_names_are_refused(bad):
     with pytest.raises(UserError, match='different thresholds in whole per cents'):

@@ -50,8 +50,11 @@ def test_differences_are_those_of_the_means_and_the_interaction_of_both():
         'b': [found((0, 0, WIDE, 0.9), (1, 0, CUT, 0.8))] * 2,
     }
     records = difference_records(truth, candidates, 'a', (0.5, 0.7), 1, 2, 50)
-    found_of = {r['score']: r for r in records}
+    found_of = {r['score']: r for r in records if r['kind'] == 'difference'}
     assert list(found_of) == ['AP50', 'AP70', 'AP70 - AP50']
+    best = {r['score']: r['candidates'] for r in records if r['kind'] == 'best'}
+    assert best['AP50'][0] == 'b' and sorted(best['AP70']) == ['a', 'b']
+    records = list(found_of.values())
     assert found_of['AP50']['difference'] == pytest.approx(0.5)
     assert found_of['AP70']['difference'] == pytest.approx(0.0)
     assert found_of['AP70 - AP50']['difference'] == pytest.approx(-0.5)
@@ -65,7 +68,7 @@ def test_without_both_thresholds_there_is_no_interaction():
     truth = truths((0, 0, WIDE))
     candidates = {'a': [found()], 'b': [found((0, 0, WIDE, 0.9))]}
     records = difference_records(truth, candidates, 'a', (0.5,), 1, 2, 5)
-    assert [r['score'] for r in records] == ['AP50']
+    assert [r['score'] for r in records] == ['AP50', 'AP50']
     assert np.isnan(records[0]['variance_of_seeds'])
 
 
@@ -87,6 +90,27 @@ def test_intervals_hold_the_difference_of_two_real_looking_detectors():
     ]
     assert record['difference'] == pytest.approx(means[0] - means[1])
     assert record['low'] < record['difference'] < record['high']
+
+
+def test_of_many_candidates_the_intervals_are_wider():
+    """The same detections, compared with one other and with three others."""
+    truth, answers = random_tables(1)
+    rng = np.random.default_rng(0)
+
+    def part(share):
+        kept = rng.random(600) < share
+        columns = ('image_index', 'labels', 'boxes', 'scores')
+        return FoundObjects(*(getattr(answers, name)[kept] for name in columns))
+
+    many = {f'c{k}': [part(0.5), part(0.5)] for k in range(4)}
+    two = {name: many[name] for name in ('c0', 'c1')}
+    widths = []
+    for candidates in (two, many):
+        records = difference_records(truth, candidates, 'c0', (0.5,), 3, 40, 200)
+        one = next(r for r in records if r.get('candidate') == 'c1')
+        assert one['num_compared'] == len(candidates) - 1
+        widths.append(one['high'] - one['low'])
+    assert widths[1] > 1.1 * widths[0]
 
 
 def test_missed_objects_by_occlusion():

@@ -89,6 +89,18 @@ def test_the_set_of_the_best_holds_what_cannot_be_told_from_it():
     assert best_set(alone, {'good': resampled['good']}, NUM_IMAGES) == ['good']
 
 
+def test_a_candidate_that_does_not_vary_leaves_the_others_their_intervals():
+    """The same file twice: its difference is 0, and it is as good as the best."""
+    rng = np.random.default_rng(5)
+    same = rng.normal(0, 1, 300)
+    resampled = dict(a=same, twin=same, b=same + rng.normal(0, 1, 300))
+    scores = dict(a=[1.0], twin=[1.0], b=[0.9])
+    found = simultaneous_intervals(scores, resampled, 'a', NUM_IMAGES)
+    assert found['twin'].low == found['twin'].high == 0
+    assert found['b'].low < 0 < found['b'].high
+    assert sorted(best_set(scores, resampled, NUM_IMAGES)) == ['a', 'b', 'twin']
+
+
 def test_names_that_do_not_agree_are_refused():
     with pytest.raises(ValueError, match='expected the same candidates twice'):
         simultaneous_intervals({'a': [1]}, {'a': np.zeros(2)}, 'b', 9)

@@ -57,7 +57,7 @@ def test_tables_and_records_of_two_candidates(tools, here, files):
     assert [row['score'] for row in rows] == list(differences)
     assert float(rows[8]['difference']) == pytest.approx(gain)
     table = (out / 'differences.md').read_text().splitlines()
-    assert len(table) == 2 + 19 and f'| AP50 | {gain:.4f} |' in table[10]
+    assert len(table) == 2 + 19 and f'| AP50 | 1 | {gain:.4f} |' in table[10]
     for name in ('map_over_iou.png', 'map_over_iou.svg'):
         assert (out / name).stat().st_size > 1000
     assert 'AP70 - AP50' in ended.printed and 'misses' in ended.printed

@@ -76,7 +76,8 @@ def shown(value: object) -> str:
 
 def print_differences(rows: list[dict]) -> None:
     """Print what differs from the baseline."""
-    table = Table('candidate', 'score', 'less the baseline', '95 % interval')
+    ends = '95 % interval, all candidates of a score at once'
+    table = Table('candidate', 'score', 'less the baseline', ends)
     for row in rows:
         ends = f'{row["low"]:+.3f} to {row["high"]:+.3f}'
         table.add_row(row['candidate'], row['score'], f'{row["difference"]:+.3f}', ends)
@@ -104,6 +105,10 @@ def main() -> None:
     write_tables(args.out, tables)
     draw_iou_curves(tables['scores'], args.out / 'map_over_iou')
     print_differences(tables['differences'])
+    for row in tables['best']:
+        if row['score'] in ('AP50', 'AP70'):
+            names = ', '.join(row['candidates'])
+            print(f'{row["score"]}: best, or not to be told from it: {names}')
     for row in tables['missed']:
         print(
             f'{row["candidate"]} (seed {row["seed"]}) misses {row["mean"]:.1%} of the '
