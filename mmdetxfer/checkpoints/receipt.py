@@ -27,16 +27,6 @@ FROM_INIT = "from the file of the part's init_cfg"
 DROPPED = 'dropped'
 NO_PATTERN = 'in no pattern'
 NOT_IN_MODEL = 'not in the model'
-STATUSES = (
-    LOADED,
-    REINITIALISED,
-    LEFT,
-    OTHER_SHAPE,
-    CHANGED,
-    CONVERTED,
-    FROM_INIT,
-)
-FILE_STATUSES = (DROPPED, NO_PATTERN, NOT_IN_MODEL)
 
 
 def matches(name: str, patterns: Iterable[str]) -> bool:

@@ -170,6 +170,8 @@ class TransferHook(Hook):
                 'checkpoint of another architecture? min_loaded lowers the limit'
             )
         _let_averages_begin_here(runner, model)
+        # The file's tensors are not kept in memory for the whole training.
+        self._selection, self._before_loading = None, {}
 
     def _refine(
         self, statuses: dict[str, str], state: dict[str, Tensor], model: nn.Module

@@ -100,7 +100,7 @@ class MappedLabelsMetric(BaseMetric):
 
     def compute_metrics(self, results: list) -> dict:
         """Leave it to the metric, which holds the results."""
-        raise AssertionError('evaluate() does not come here')
+        return self.metric.compute_metrics(results)
 
     def evaluate(self, size: int) -> dict:
         """Return the other metric's scores."""

@@ -86,6 +86,11 @@ def test_synsets_are_those_that_occur_or_those_that_are_named(root, monkeypatch)
     assert sum('gt_label' in tested.get_data_info(k) for k in range(30)) == len(some)
 
 
+def test_images_may_have_another_ending(root):
+    info = dataset(root, suffix='.png').get_data_info(0)
+    assert info['img_path'].endswith(f'{info["img_id"]}.png')
+
+
 def test_files_are_read_again_only_when_their_folder_changed(root, tmp_path):
     folder = tmp_path / 'xml'
     (folder / 'n1').mkdir(parents=True)

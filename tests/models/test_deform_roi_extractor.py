@@ -33,6 +33,15 @@ def test_one_layer_predicts_two_offsets_for_each_of_49_bins_from_zero():
     assert not layer.weight.any() and not layer.bias.any()
 
 
+def test_its_settings_reach_the_layer():
+    settings = dict(output_size=3, sampling_ratio=2, gamma=0.2)
+    layer = DeformRoIExtractor(out_channels=4, featmap_strides=[8], **settings)
+    (layer,) = layer.roi_layers
+    assert layer.offset_fc.out_features == 18 and layer.output_size == (3, 3)
+    assert (layer.sampling_ratio, layer.gamma) == (2, 0.2)
+    assert layer.spatial_scale == 1 / 8
+
+
 @needs_gpu
 def test_without_offsets_it_is_aligned_pooling():
     maps = torch.randn(2, 4, 8, 8, device='cuda')

@@ -149,6 +149,14 @@ def test_norms_may_keep_their_statistics_in_training():
     assert model.stage4[0].norm1.weight.requires_grad
 
 
+def test_norms_are_of_the_kind_that_is_named():
+    """MXNet's: eps 2e-5, momentum 0.005 in torch's counting."""
+    usual = PreActResNet(18, base_channels=4)
+    other = PreActResNet(18, base_channels=4, norm_cfg=dict(type='BN', momentum=0.3))
+    assert (usual.norm0.eps, usual.norm0.momentum) == (2e-5, 0.005)
+    assert other.stage4[1].norm2.momentum == 0.3
+
+
 @pytest.mark.parametrize(
     'options, message',
     [
