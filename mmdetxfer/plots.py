@@ -1,6 +1,7 @@
 """Every figure of this package; the one file that imports matplotlib."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -9,6 +10,24 @@ matplotlib.use('Agg')
 
 import numpy as np  # noqa: E402
 from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib.lines import Line2D  # noqa: E402
+from matplotlib.patches import Rectangle  # noqa: E402
+
+# What becomes of objects, and false detections: colour and style of the line.
+_MARKS = {
+    'found': ('#1a9850', '-'),
+    'Loc': ('#ff9f1c', '-'),
+    'Cls': ('#b15ec8', '-'),
+    'missed': ('#e31a1c', '-'),
+    'false': ('#2c7fb8', '--'),
+}
+_MARK_TEXTS = {
+    'found': 'object found',
+    'Loc': 'misplaced',
+    'Cls': 'misnamed',
+    'missed': 'missed',
+    'false': 'false detection (kind)',
+}
 
 
 def draw_iou_curves(scores: Sequence[dict], stem: Path, rule: str = 'area') -> None:
@@ -45,4 +64,97 @@ def draw_iou_curves(scores: Sequence[dict], stem: Path, rule: str = 'area') -> N
     axes.legend(title='band: range of seeds, pointwise', fontsize=8, title_fontsize=8)
     for suffix in ('.png', '.svg'):
         figure.savefig(stem.with_suffix(suffix), dpi=150)
+    plt.close(figure)
+
+
+def draw_error_differences(differences: Sequence[dict], stem: Path) -> None:
+    """Draw what differs from the baseline by kind of error, with intervals.
+
+    Args:
+        differences: Records of kind 'error_difference' (``scoring.error_differences``).
+        stem: The files' path without their ending.
+    """
+    measures = list(dict.fromkeys(row['measure'] for row in differences))
+    names = list(dict.fromkeys(row['candidate'] for row in differences))
+    if not measures:
+        return
+    figure, panels = plt.subplots(
+        1, len(measures), figsize=(5.5 * len(measures), 3.6), constrained_layout=True
+    )
+    width = 0.8 / len(names)
+    for axes, measure in zip(np.atleast_1d(panels), measures, strict=True):
+        own = [row for row in differences if row['measure'] == measure]
+        kinds = list(dict.fromkeys(row['error'] for row in own))
+        for place, name in enumerate(names):
+            rows = {row['error']: row for row in own if row['candidate'] == name}
+            rows = [rows[kind] for kind in kinds]
+            heights = np.array([row['difference'] for row in rows])
+            ends = np.array([[row['low'], row['high']] for row in rows])
+            x = np.arange(len(kinds)) + (place - (len(names) - 1) / 2) * width
+            bars = np.abs(ends.T - heights)
+            axes.bar(x, heights, width, yerr=bars, capsize=2, label=name)
+        axes.axhline(0, color='black', lw=0.8)
+        axes.set_xticks(range(len(kinds)), kinds)
+        axes.set_title(f'{measure}, less {own[0]["baseline"]}', fontsize=10)
+        axes.legend(title='95 % interval', fontsize=8, title_fontsize=8)
+    for suffix in ('.png', '.svg'):
+        figure.savefig(stem.with_suffix(suffix), dpi=150)
+    plt.close(figure)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A box in a picture.
+
+    Args:
+        box: Its corners in pixels.
+        state: What it is: found, Loc, Cls, missed or false.
+        text: What is written on it.
+    """
+
+    box: tuple[float, float, float, float]
+    state: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """An image with what two detectors make of it.
+
+    Args:
+        image: (H, W, 3) RGB.
+        title: What is written above.
+        marks: Boxes for either detector.
+    """
+
+    image: np.ndarray
+    title: str
+    marks: tuple[Sequence[Mark], Sequence[Mark]]
+
+
+def draw_cases(cases: Sequence[Case], names: tuple[str, str], path: Path) -> None:
+    """Draw images in rows, one detector beside the other."""
+    size = (8.0, 3.6 * len(cases) + 0.5)
+    figure, panels = plt.subplots(
+        len(cases), 2, figsize=size, squeeze=False, constrained_layout=True
+    )
+    for row, case in zip(panels, cases, strict=True):
+        for axes, name, marks in zip(row, names, case.marks, strict=True):
+            axes.imshow(case.image)
+            axes.set_title(f'{name}, {case.title}', fontsize=9)
+            axes.axis('off')
+            for mark in marks:
+                colour, style = _MARKS[mark.state]
+                x1, y1, x2, y2 = mark.box
+                corner = dict(edgecolor=colour, linestyle=style, fill=False, lw=1.6)
+                axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, **corner))
+                label = dict(facecolor=colour, alpha=0.7, pad=0.8, lw=0)
+                words = dict(fontsize=6, color='white', bbox=label, clip_on=True)
+                axes.text(x1, y1, mark.text, va='bottom', **words)
+    lines = [
+        Line2D([], [], color=colour, linestyle=style, label=_MARK_TEXTS[state])
+        for state, (colour, style) in _MARKS.items()
+    ]
+    figure.legend(handles=lines, loc='outside lower center', ncols=5, fontsize=8)
+    figure.savefig(path, dpi=110)
     plt.close(figure)

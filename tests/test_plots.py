@@ -3,9 +3,16 @@
 import re
 
 import cv2
+import numpy as np
 import pytest
 
-from mmdetxfer.plots import draw_iou_curves
+from mmdetxfer.plots import (
+    Case,
+    Mark,
+    draw_cases,
+    draw_error_differences,
+    draw_iou_curves,
+)
 
 
 def rows(candidate, rule='area', seeds=((0.9, 0.5), (0.7, 0.1))):
@@ -60,3 +67,58 @@ def test_lines_go_through_the_means(tmp_path, monkeypatch):
     drawn.clear()
     draw_iou_curves(rows('det') + rows('det', 'eleven'), tmp_path / 'f', 'eleven')
     assert len(drawn) == 2
+
+
+def test_bars_of_errors_with_their_intervals(tmp_path, monkeypatch):
+    """Two kinds of two candidates: bars at the differences, lines to the ends."""
+    from matplotlib.axes import Axes
+
+    drawn = []
+    bar = Axes.bar
+
+    def watched(self, x, heights, width, yerr, **options):
+        drawn.append((list(x), list(heights), yerr.tolist(), options['label']))
+        return bar(self, x, heights, width, yerr=yerr, **options)
+
+    monkeypatch.setattr(Axes, 'bar', watched)
+    records = [
+        dict(
+            measure='gain',
+            error=error,
+            candidate=name,
+            baseline='cls',
+            difference=value,
+            low=value - 0.25,
+            high=value + 0.5,
+        )
+        for name, values in (('det', (1.0, 2.0)), ('loc', (-1.0, 0.5)))
+        for error, value in zip(('Cls', 'Loc'), values, strict=True)
+    ]
+    draw_error_differences(records, tmp_path / 'errors')
+    assert drawn[0][1:] == ([1.0, 2.0], [[0.25, 0.25], [0.5, 0.5]], 'det')
+    assert drawn[1][1] == [-1.0, 0.5] and drawn[1][3] == 'loc'
+    assert drawn[0][0][0] < 0 < drawn[1][0][0]
+    assert cv2.imread(str(tmp_path / 'errors.png')) is not None
+    said = re.findall(r'<!-- (.*?) -->', (tmp_path / 'errors.svg').read_text())
+    assert {'gain, less cls', 'det', 'Loc', '95 % interval'} <= set(said)
+    draw_error_differences([], tmp_path / 'nothing')
+    assert not (tmp_path / 'nothing.png').exists()
+
+
+def test_cases_show_the_boxes_of_both_in_their_colours(tmp_path):
+    """A red box for a missed object at the left, a green one at the right."""
+    image = np.full((60, 80, 3), 255, dtype=np.uint8)
+    box = (20.0, 10.0, 60.0, 40.0)
+    marks = ([Mark(box, 'missed', 'cat')], [Mark(box, 'found', 'cat')])
+    draw_cases([Case(image, 'one', marks)], ('cls', 'det'), tmp_path / 'cases.png')
+    picture = cv2.imread(str(tmp_path / 'cases.png')).astype(int)
+    # The key below has all colours.
+    above = picture[: int(picture.shape[0] * 0.8)]
+    half = picture.shape[1] // 2
+    red, green = (28, 26, 227), (80, 152, 26)
+
+    def share(part, colour):
+        return (np.abs(part - colour).max(-1) < 12).mean()
+
+    assert share(above[:, :half], red) > 0.002 > 10 * share(above[:, half:], red)
+    assert share(above[:, half:], green) > 0.002 > 10 * share(above[:, :half], green)

@@ -1,41 +1,84 @@
 """Reads a test set and saved predictions, and has them compared."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS, init_default_scope
 
 from mmdetxfer.datasets.annotation_sources import voc_files
-from mmdetxfer.datasets.occlusion_labels import read_occlusion
+from mmdetxfer.datasets.occlusion_labels import OcclusionLabels, read_occlusion
 from mmdetxfer.errors import UserError
+from mmdetxfer.evaluation.foreign_detections import load_detections
 from mmdetxfer.evaluation.saved_detections import found_objects, true_objects
 from mmdetxfer.evaluation.voc_sweep_metric import THRESHOLDS
-from mmdetxfer.predictions import load_predictions
+from mmdetxfer.scoring import FoundObjects, TrueObjects
 from mmdetxfer.scoring.comparison import (
+    INTERACTION,
+    Group,
     difference_records,
     missed_records,
     sweep_records,
 )
+from mmdetxfer.scoring.error_differences import error_records, errors_of
+from mmdetxfer.scoring.hoiem import similar_classes
+from mmdetxfer.scoring.super_categories import LISTED_CLASSES, MEMBERS
+from mmdetxfer.scoring.tide import Errors
+
+# COCO's, in pixels of the root of the area.
+SIZES = {
+    'small': (0.0, 32.0),
+    'medium': (32.0, 96.0),
+    'large': (96.0, float('inf')),
+}
 
 
-def compared(
-    config: str,
-    cfg_options: Sequence[str],
-    files: Mapping[str, Sequence[Path]],
-    baseline: str,
-    occlusion: str | None,
-    num_resamples: int,
-) -> dict[str, list[dict]]:
-    """Return the tables of scores, differences and missed objects.
+@dataclass(frozen=True)
+class DetectionTestSet:
+    """The test set of a config.
 
     Args:
-        config: Config file whose test set is the truth.
+        dataset: As its host reads it.
+        truth: Its objects.
+        image_ids: Its images.
+        classes: Its classes.
+    """
+
+    dataset: Any
+    truth: TrueObjects
+    image_ids: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    def found(self, path: str | Path) -> FoundObjects:
+        """Read detections of it."""
+        path = Path(path)
+        predictions = load_detections(path, self.dataset)
+        return found_objects(predictions, self.image_ids, self.classes, str(path))
+
+    def occlusion(self, folder: str) -> OcclusionLabels:
+        """Read its occlusion labels."""
+        xml = [file for _, file in voc_files(self.dataset, self.image_ids)]
+        return read_occlusion(folder, self.truth, xml, self.classes)
+
+    def groups(self) -> list[Group]:
+        """Return the groups that are scored apart, all objects first."""
+        found = [Group()]
+        if LISTED_CLASSES.issuperset(self.classes):
+            for name, members in MEMBERS.items():
+                labels = [k for k, one in enumerate(self.classes) if one in members]
+                found.append(Group(name, tuple(labels)))
+        found += [Group(name, size_range_px=limits) for name, limits in SIZES.items()]
+        return found
+
+
+def read_test_set(config: str, cfg_options: Sequence[str] = ()) -> DetectionTestSet:
+    """Read the test set of a config.
+
+    Args:
+        config: A config file.
         cfg_options: ``KEY=VALUE`` for it.
-        files: Saved predictions of each candidate, one file a seed.
-        baseline: The candidate that the others are compared with.
-        occlusion: Folder of occlusion labels, or None.
-        num_resamples: Resamples of the images.
     """
     if not Path(config).is_file():
         raise UserError(f'config not found: expected a file at {config}')
@@ -46,40 +89,57 @@ def compared(
     )
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
-    classes = dataset.metainfo['classes']
     truth, ids = true_objects(dataset)
-    candidates = {
-        name: [
-            found_objects(load_predictions(path), ids, classes, str(path))
-            for path in paths
-        ]
-        for name, paths in files.items()
-    }
+    return DetectionTestSet(dataset, truth, ids, tuple(dataset.metainfo['classes']))
+
+
+def compared(
+    test_set: DetectionTestSet,
+    candidates: Mapping[str, Sequence[FoundObjects]],
+    baseline: str,
+    occlusion: OcclusionLabels | None,
+    num_resamples: int,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[dict[str, list[dict]], dict[str, list[Errors]]]:
+    """Return the tables of scores, differences, missed objects and errors.
+
+    Args:
+        test_set: What the detections are of.
+        candidates: Detections of each candidate, one table a seed.
+        baseline: The candidate that the others are compared with.
+        occlusion: Occlusion labels, or None.
+        num_resamples: Resamples of the images.
+        progress: Told what is being scored.
+
+    Returns:
+        Records by table, and the errors of each candidate and seed.
+    """
+    truth, num_classes = test_set.truth, len(test_set.classes)
+    num_images = len(test_set.image_ids)
+    sizes = (num_classes, num_images, num_resamples)
+    differences = []
+    for group in test_set.groups():
+        thresholds = THRESHOLDS if group.name == 'all' else INTERACTION
+        tables = (truth, candidates, baseline, thresholds)
+        differences += difference_records(*tables, *sizes, group, progress)
     missed = []
     if occlusion is not None:
-        xml = [file for _, file in voc_files(dataset, ids)]
-        labels = read_occlusion(occlusion, truth, xml, classes)
-        missed = missed_records(
-            truth,
-            candidates,
-            labels.occlusion,
-            labels.is_truncated,
-            labels.labels,
-            len(classes),
-            len(ids),
-        )
-    compared_scores = difference_records(
-        truth,
-        candidates,
-        baseline,
-        THRESHOLDS,
-        len(classes),
-        len(ids),
-        num_resamples,
-    )
-    return dict(
-        scores=sweep_records(truth, candidates, THRESHOLDS, len(classes)),
-        differences=[one for one in compared_scores if one['kind'] == 'difference'],
-        best=[one for one in compared_scores if one['kind'] == 'best'],
-        missed=missed,
-    )
+        columns = (occlusion.occlusion, occlusion.is_truncated, occlusion.labels)
+        missed = missed_records(truth, candidates, baseline, *columns, *sizes)
+    errors = errors_of(truth, candidates)
+    similar = similar_classes(test_set.classes)
+    tables = (truth, candidates, errors, baseline, similar)
+    errors_found = error_records(*tables, num_images, num_resamples, progress)
+    rows = [*differences, *missed, *errors_found]
+    by_kind = {
+        'differences': 'difference',
+        'best': 'best',
+        'missed': 'missed',
+        'errors': 'error',
+        'error_differences': 'error_difference',
+        'transitions': 'transition',
+    }
+    records = {'scores': sweep_records(truth, candidates, THRESHOLDS, num_classes)}
+    for table, kind in by_kind.items():
+        records[table] = [row for row in rows if row['kind'] == kind]
+    return records, errors

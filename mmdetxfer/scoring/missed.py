@@ -1,10 +1,10 @@
 """Objects that a detector misses, by occlusion (Hoiem, Chodpathumwan and Dai 2012).
 
 Detections in falling order of their score each take the object, not taken yet, that
-they overlap most, if by half at least; one that so comes to an ignored object is left
-out, others are wrong. Precision is normalised: as if every class had as many objects as
-0.15 of the images, and it may not rise with recall. An object is missed if no detection
-took it, or one whose normalised precision is under 0.05.
+they overlap most, if by half at least; the first that so comes to an ignored object is
+left out, others are wrong. Precision is normalised: as if every class had as many
+objects as 0.15 of the images, and it may not rise with recall. An object is missed if
+no detection took it, or one whose normalised precision is under 0.05.
 
 Occlusion counts from 0 (none) over 1 (low, up to 10 %) and 2 (medium, up to 50 %) to 3.
 An object that the image's border cuts counts as occluded at every level.
@@ -19,7 +19,8 @@ from .objects import FoundObjects, TrueObjects, blocks_of_pairs
 
 OBJECTS_PER_IMAGE = 0.15
 MIN_PRECISION = 0.05
-_WRONG, _LEFT_OUT = -1, -2
+# What becomes of a detection that takes nothing.
+WRONG, LEFT_OUT = -1, -2
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def missed_objects(
 ) -> np.ndarray:
     """Return (G,) whether an object is missed; ignored ones never are."""
     order = np.argsort(-found.scores, kind='stable')
-    takes = _taken(truth, found, order, min_overlap)
+    takes = taken_objects(truth, found, order, min_overlap)
     counts = ~truth.is_ignored.astype(bool)
     is_missed = counts.copy()
     for label in range(num_classes):
@@ -58,7 +59,7 @@ def missed_objects(
         rows = order[found.labels[order] == label]
         precision = normalised_precision(
             takes[rows] >= 0,
-            takes[rows] == _WRONG,
+            takes[rows] == WRONG,
             num_objects,
             OBJECTS_PER_IMAGE * num_images,
         )
@@ -67,27 +68,32 @@ def missed_objects(
     return is_missed
 
 
-def _taken(
+def taken_objects(
     truth: TrueObjects, found: FoundObjects, order: np.ndarray, min_overlap: float
 ) -> np.ndarray:
-    """Return (M,) the object that each detection takes, or what becomes of it."""
+    """Return (M,) the object that each detection takes, or what becomes of it.
+
+    Args:
+        truth: The objects.
+        found: The detections.
+        order: (M,) rows of detections, surest first.
+        min_overlap: IoU from which a detection takes an object.
+    """
     candidates: dict[int, list[tuple[float, int]]] = {}
     for block in blocks_of_pairs(truth, found):
         reaches = block.overlaps >= min_overlap
         columns = (block.found[reaches], block.overlaps[reaches], block.truth[reaches])
         for row, overlap, place in zip(*(c.tolist() for c in columns), strict=True):
             candidates.setdefault(row, []).append((overlap, place))
-    takes = np.full(len(found.labels), _WRONG)
+    takes = np.full(len(found.labels), WRONG)
     is_taken = np.zeros(len(truth.labels), dtype=bool)
     for row in order.tolist():
         free = [pair for pair in candidates.get(row, ()) if not is_taken[pair[1]]]
         if free:
             # Of equal overlaps the first in the table.
             _, place = max(free, key=lambda pair: (pair[0], -pair[1]))
-            if truth.is_ignored[place]:
-                takes[row] = _LEFT_OUT
-            else:
-                takes[row], is_taken[place] = place, True
+            takes[row] = LEFT_OUT if truth.is_ignored[place] else place
+            is_taken[place] = True
     return takes
 
 
@@ -147,3 +153,31 @@ def missed_shares(
         mean=float(shares[has_some].mean()) if has_some.any() else float('nan'),
         pooled=float(num_missed.sum() / total) if total else float('nan'),
     )
+
+
+def resampled_missed_shares(
+    is_missed: np.ndarray,
+    truth: TrueObjects,
+    in_set: np.ndarray,
+    labels: Sequence[int],
+    weights: np.ndarray,
+) -> np.ndarray:
+    """Return (R,) the mean of classes of each resample; nan where it has no object.
+
+    Args:
+        is_missed: (G,) as ``missed_objects`` says.
+        truth: The objects.
+        in_set: (G,) which objects.
+        labels: Classes that have occlusion labels.
+        weights: (R, N) how often each image was drawn.
+    """
+    counts = np.asarray(in_set, dtype=bool) & ~truth.is_ignored.astype(bool)
+    totals, num_classes = np.zeros(len(weights)), np.zeros(len(weights))
+    for label in labels:
+        own = np.flatnonzero(counts & (truth.labels == label))
+        drawn = weights[:, truth.image_index[own]].astype(np.float64)
+        objects, missed = drawn.sum(1), drawn @ is_missed[own]
+        totals += np.divide(missed, objects, np.zeros(len(drawn)), where=objects > 0)
+        num_classes += objects > 0
+    none = np.full(len(weights), np.nan)
+    return np.divide(totals, num_classes, none, where=num_classes > 0)

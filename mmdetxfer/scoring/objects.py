@@ -4,8 +4,9 @@ Images and classes are indices. Boxes are (N, 4) corners x1, y1, x2, y2; whether
 last pixel belongs to a box (``is_inclusive``) is one fact for truth and found boxes.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -61,6 +62,22 @@ class FoundObjects:
                 'detections: expected finite scores and boxes, got '
                 f'{int(bad.sum())} that are not, first in row {int(bad.argmax())}'
             )
+
+
+Table = TypeVar('Table', TrueObjects, FoundObjects)
+
+
+def of_classes(table: Table, labels: Sequence[int]) -> Table:
+    """Return the rows of some classes, which are numbered anew in this order."""
+    places = np.full(1 + max([*labels, *table.labels.tolist()], default=0), -1)
+    places[list(labels)] = np.arange(len(labels))
+    numbers = places[table.labels]
+    columns = {
+        field.name: getattr(table, field.name)[numbers >= 0]
+        for field in fields(table)
+        if field.name not in ('labels', 'is_inclusive')
+    }
+    return replace(table, labels=numbers[numbers >= 0], **columns)
 
 
 def _check_columns(table: TrueObjects | FoundObjects, names: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ from toy_objects import WIDE, found, random_tables, truths
 
 from mmdetxfer.scoring import FoundObjects, average_precisions, match_objects
 from mmdetxfer.scoring.comparison import (
+    Group,
     difference_records,
     missed_records,
     score_name,
@@ -51,17 +52,34 @@ def test_differences_are_those_of_the_means_and_the_interaction_of_both():
     }
     records = difference_records(truth, candidates, 'a', (0.5, 0.7), 1, 2, 50)
     found_of = {r['score']: r for r in records if r['kind'] == 'difference'}
-    assert list(found_of) == ['AP50', 'AP70', 'AP70 - AP50']
+    assert list(found_of)[:3] == ['AP50', 'AP70', 'ln AP50']
+    assert list(found_of)[3:] == ['ln AP70', 'AP70 - AP50', 'ln AP70 - ln AP50']
     best = {r['score']: r['candidates'] for r in records if r['kind'] == 'best'}
     assert best['AP50'][0] == 'b' and sorted(best['AP70']) == ['a', 'b']
+    assert list(best) == ['AP50', 'AP70']
     records = list(found_of.values())
     assert found_of['AP50']['difference'] == pytest.approx(0.5)
     assert found_of['AP70']['difference'] == pytest.approx(0.0)
     assert found_of['AP70 - AP50']['difference'] == pytest.approx(-0.5)
+    assert found_of['ln AP50']['difference'] == pytest.approx(np.log(2))
+    assert found_of['ln AP70 - ln AP50']['difference'] == pytest.approx(-np.log(2))
     assert all(r['candidate'] == 'b' and r['baseline'] == 'a' for r in records)
     # Equal seeds: what varies are the images.
     assert found_of['AP50']['variance_of_seeds'] == 0
     assert found_of['AP50']['variance_of_images'] > 0
+
+
+def test_logarithms_of_nothing_are_left_out():
+    """Candidate a finds nothing at 0.7, and in some resamples nothing at all."""
+    truth = truths((0, 0, WIDE), (1, 0, WIDE))
+    candidates = {
+        'a': [found((0, 0, CUT, 0.9))] * 2,
+        'b': [found((0, 0, WIDE, 0.9))] * 2,
+    }
+    records = difference_records(truth, candidates, 'a', (0.5, 0.7), 1, 2, 50)
+    scores = [r['score'] for r in records if r['kind'] == 'difference']
+    assert scores == ['AP50', 'AP70', 'ln AP50', 'AP70 - AP50']
+    assert all(np.isfinite(r['low']) for r in records if r['kind'] == 'difference')
 
 
 def test_without_both_thresholds_there_is_no_interaction():
@@ -114,15 +132,64 @@ def test_of_many_candidates_the_intervals_are_wider():
 
 
 def test_missed_objects_by_occlusion():
-    """Three objects: whole, low, cut by the border; the last two are missed."""
+    """Three objects: whole, low, cut by the border; a misses the last two, b none."""
     truth = truths((0, 0, WIDE), (1, 0, WIDE), (2, 0, WIDE))
-    candidates = {'a': [found((0, 0, WIDE, 0.9))]}
-    records = missed_records(
-        truth, candidates, np.array([0, 1, 0]), np.array([0, 0, 1]), [0], 1, 3
-    )
-    shares = {r['occlusion']: (r['pooled'], r['num_objects']) for r in records}
+    every = found(*[(image, 0, WIDE, 0.9) for image in range(3)])
+    candidates = {'a': [found((0, 0, WIDE, 0.9))] * 2, 'b': [every] * 2}
+    levels = (np.array([0, 1, 0]), np.array([0, 0, 1]), [0], 1, 3)
+    records = missed_records(truth, candidates, 'a', *levels, 50)
+    shares = {
+        r['occlusion']: (r['pooled'], r['num_objects'])
+        for r in records
+        if r['kind'] == 'missed' and (r['candidate'], r['seed']) == ('a', 1)
+    }
     assert shares == {
         'all': (pytest.approx(2 / 3), 3),
         'low': (1.0, 2),
         'medium': (1.0, 1),
     }
+    differences = {r['group']: r for r in records if r['kind'] == 'difference'}
+    assert list(differences) == [f'occlusion {k}' for k in ('all', 'low', 'medium')]
+    whole = differences['occlusion all']
+    assert (whole['candidate'], whole['score']) == ('b', 'missed')
+    assert whole['difference'] == pytest.approx(-2 / 3)
+    # Whichever images are drawn, all of the occluded ones are missed by a alone.
+    assert whole['variance_of_images'] > 0
+    assert differences['occlusion low']['variance_of_images'] == 0
+
+
+def test_without_occluded_objects_there_is_no_difference():
+    truth = truths((0, 0, WIDE), (1, 0, WIDE))
+    candidates = {'a': [found()], 'b': [found()]}
+    levels = (np.array([0, 0]), np.array([0, 0]), [0], 1, 2)
+    records = missed_records(truth, candidates, 'a', *levels, 5)
+    groups = [r['group'] for r in records if r['kind'] == 'difference']
+    assert groups == ['occlusion all']
+
+
+def test_groups_are_scored_apart():
+    """Class 1 and small boxes: b finds the one, a the others.
+
+    Of classes (1,): AP50 0 and 1. Under 8 px: the small box of class 1 alone. Above 20
+    px there is nothing, and no record.
+    """
+    small = (0, 0, 5, 5)
+    truth = truths((0, 0, WIDE), (1, 1, small), (2, 0, WIDE))
+    first = found((0, 0, WIDE, 0.9), (2, 0, WIDE, 0.9))
+    candidates = {'a': [first] * 2, 'b': [found((1, 1, small, 0.9))] * 2}
+    told = []
+
+    def gains(group):
+        tables = (truth, candidates, 'a', (0.5,), 2, 3, 20, group, told.append)
+        return {
+            r['group']: r['difference']
+            for r in difference_records(*tables)
+            if r['kind'] == 'difference'
+        }
+
+    assert gains(Group('ones', labels=(1,))) == {'ones': 1.0}
+    assert gains(Group('zeros', labels=(0,))) == {'zeros': -1.0}
+    assert gains(Group('small', size_range_px=(0, 8))) == {'small': 1.0}
+    assert gains(Group('large', size_range_px=(20, 99))) == {}
+    assert gains(Group()) == {'all': 0.0}
+    assert told[0] == 'mAP of a, seed 0, ones objects'

@@ -11,6 +11,7 @@ from mmdetxfer.scoring.missed import (
     missed_objects,
     missed_shares,
     normalised_precision,
+    resampled_missed_shares,
 )
 
 FAR = (50, 50, 60, 60)
@@ -57,13 +58,18 @@ def test_an_object_that_was_found_with_too_little_precision_is_missed():
     assert missed(truth, found(*wrong, (0, 0, WIDE, 0.1)), 1) == [True]
 
 
-def test_ignored_objects_are_never_missed_and_their_detections_left_out():
-    """Were the three on the ignored object wrong, the other would be missed."""
+def test_ignored_objects_are_never_missed_and_the_first_on_them_is_left_out():
+    """Three wrong ones before it make an object missed (0.15 / 3.15 is under 0.05).
+
+    Of four on an ignored object the first is left out, three are wrong; of three, two.
+    """
     truth = truths((0, 0, WIDE), (0, 0, FAR, True))
-    answers = found(*[(0, 0, FAR, 0.9)] * 3, (0, 0, WIDE, 0.1))
-    assert missed(truth, answers, 1) == [False, False]
+    few = found(*[(0, 0, FAR, 0.9)] * 3, (0, 0, WIDE, 0.1))
+    assert missed(truth, few, 1) == [False, False]
+    many = found(*[(0, 0, FAR, 0.9)] * 4, (0, 0, WIDE, 0.1))
+    assert missed(truth, many, 1) == [True, False]
     counted = truths((0, 0, WIDE))
-    assert missed(counted, answers, 1) == [True]
+    assert missed(counted, few, 1) == [True]
 
 
 def test_truncated_counts_as_occluded_at_every_level():
@@ -87,6 +93,17 @@ def test_shares_by_class_their_mean_and_all_together():
     assert shares.mean == pytest.approx(2 / 3) and shares.pooled == 0.5
     nothing = missed_shares(is_missed, truth, np.zeros(6, bool), [0])
     assert np.isnan(nothing.mean) and np.isnan(nothing.pooled)
+
+
+def test_shares_of_resamples_are_those_of_repeated_images():
+    """Class 0: 1 of 2 missed, class 2: 1 of 1, in three images of one object each."""
+    truth = truths((0, 0, WIDE), (1, 0, WIDE), (2, 2, WIDE), (2, 2, FAR, True))
+    is_missed = np.array([True, False, True, False])
+    weights = np.array([[1, 1, 1], [3, 1, 0], [0, 2, 0], [0, 0, 0], [1, 2, 1]])
+    tables = (is_missed, truth, np.ones(4, dtype=bool), [0, 1, 2])
+    shares = resampled_missed_shares(*tables, weights)
+    np.testing.assert_allclose(shares, [0.75, 0.75, 0, np.nan, (1 / 3 + 1) / 2])
+    assert shares[0] == missed_shares(*tables).mean
 
 
 def in_plain_loops(truth, answers, num_images, label):
@@ -120,9 +137,9 @@ def in_plain_loops(truth, answers, num_images, label):
                     best, most = g, value
         if best is None:
             fp += 1
-        elif not truth.is_ignored[best]:
+        else:
             taken[best] = len(curve)
-            tp += 1
+            tp += not truth.is_ignored[best]
         curve.append((tp, fp))
     precisions = [
         t * normal / npos / (t * normal / npos + f) if t + f else 0.0 for t, f in curve

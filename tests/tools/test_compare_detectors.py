@@ -3,9 +3,12 @@
 import csv
 import json
 
+import cv2
 import pytest
 from tool_runner import DET
 from toy_predictions import write_predictions
+
+from mmdetxfer.predictions import load_predictions
 
 TOOL = 'analysis_tools/compare_detectors.py'
 
@@ -42,8 +45,14 @@ def test_tables_and_records_of_two_candidates(tools, here, files):
         / 2
         for name in ('poor', 'good')
     }
-    differences = {r['score']: r for r in records(out, 'difference')}
-    assert len(differences) == 19
+    every = records(out, 'difference')
+    groups = dict.fromkeys(r['group'] for r in every)
+    assert list(groups)[:6] == 'all vehicle animal small medium large'.split()
+    assert list(groups)[6:] == [f'occlusion {k}' for k in ('all', 'low', 'medium')]
+    # At 0.5 and 0.7 logarithms too, and the interaction of either.
+    assert len(every) <= 22 + 5 * 6 + 3
+    differences = {r['score']: r for r in every if r['group'] == 'all'}
+    assert len(differences) == 22
     gain = differences['AP50']['difference']
     assert gain == pytest.approx(means['good'] - means['poor']) and gain > 0.2
     missed = {
@@ -54,13 +63,63 @@ def test_tables_and_records_of_two_candidates(tools, here, files):
     assert missed['poor', 0, 'all'] > missed['good', 0, 'all'] + 0.2
     with open(out / 'differences.csv') as stream:
         rows = list(csv.DictReader(stream))
-    assert [row['score'] for row in rows] == list(differences)
+    assert [row['score'] for row in rows[: len(differences)]] == list(differences)
     assert float(rows[8]['difference']) == pytest.approx(gain)
     table = (out / 'differences.md').read_text().splitlines()
-    assert len(table) == 2 + 19 and f'| AP50 | 1 | {gain:.4f} |' in table[10]
-    for name in ('map_over_iou.png', 'map_over_iou.svg'):
-        assert (out / name).stat().st_size > 1000
+    assert len(table) == 2 + len(every) and f'| {gain:.4f} |' in table[10]
+    for stem in ('map_over_iou', 'errors'):
+        assert (out / f'{stem}.png').stat().st_size > 1000
+        assert (out / f'{stem}.svg').stat().st_size > 1000
     assert 'AP70 - AP50' in ended.printed and 'misses' in ended.printed
+    assert 'objects: missed by poor, found by good' in ended.printed
+
+
+def test_errors_and_pictures_of_the_cases(tools, here, files):
+    """Of the true boxes 0.3 and 0.9 are found: most that change are gained."""
+    occlusion = here / 'work_dirs/world_tiny/VOCocclusion'
+    arguments = (*files, '--config', DET, '--out', 'out', '--resamples', '50')
+    tools(TOOL, *arguments, '--occlusion', occlusion, cwd=here)
+    out = here / 'out'
+    missed = {
+        (r['candidate'], r['seed']): r['value']
+        for r in records(out, 'error')
+        if (r['measure'], r['error']) == ('gain of AP50 if cured', 'Miss')
+    }
+    assert len(missed) == 4 and missed['poor', 0] > missed['good', 0] + 0.2
+    moves = {
+        (r['state_in_baseline'], r['state']): r['objects']
+        for r in records(out, 'transition')
+    }
+    assert moves['missed', 'found'] > 5 * moves['found', 'missed']
+    assert len(moves) == 16
+    kinds = {r['error'] for r in records(out, 'error_difference')}
+    assert kinds == {'Cls', 'Loc', 'Both', 'Dupe', 'Bkg', 'Miss', 'FP', 'FN'}
+    for name in ('errors', 'error_differences', 'transitions'):
+        assert (out / f'{name}.csv').is_file()
+    for name in ('gains', 'occluded'):
+        picture = cv2.imread(str(out / f'cases_good_{name}.png'))
+        assert picture.shape[0] > 300 and picture.std() > 10
+
+
+def test_detections_of_other_programs(tools, here, files):
+    """The same detections as VOC's text files score the same."""
+    predictions = load_predictions(here / 'good0.npz')
+    folder = here / 'comp4'
+    folder.mkdir()
+    lines = {name: [] for name in predictions.header.classes}
+    columns = predictions.columns
+    for row, label in enumerate(columns['labels']):
+        image = predictions.image_ids[columns['image_index'][row]]
+        corners = ' '.join(repr(float(one) + 1) for one in columns['boxes'][row])
+        line = f'{image} {float(columns["scores"][row])!r} {corners}\n'
+        lines[predictions.header.classes[label]].append(line)
+    for name, own in lines.items():
+        (folder / f'comp4_det_test_{name}.txt').write_text(''.join(own))
+    words = ('ours=good0.npz', 'texts=comp4', '--config', DET, '--out', 'out')
+    tools(TOOL, *words, '--resamples', '5', cwd=here)
+    differences = records(here / 'out', 'difference')
+    assert len(differences) > 19
+    assert all(abs(r['difference']) < 1e-9 for r in differences)
 
 
 def test_another_baseline_turns_the_sign_and_one_seed_says_so(tools, here, files):
@@ -69,7 +128,9 @@ def test_another_baseline_turns_the_sign_and_one_seed_says_so(tools, here, files
     ended = tools(TOOL, *arguments, '--baseline', 'good', cwd=here)
     differences = records(here / 'out', 'difference')
     assert {r['candidate'] for r in differences} == {'poor'}
-    assert all(r['difference'] <= 0 for r in differences if '-' not in r['score'])
+    whole = [r for r in differences if r['group'] == 'all' and r['score'][0] == 'A']
+    whole = [r for r in whole if '-' not in r['score']]
+    assert len(whole) == 18 and all(r['difference'] <= 0 for r in whole)
     assert 'training noise unknown' in ended.printed
     # Fewer images, other scores: the option reaches the test set, which does not fit.
     few = ('--cfg-options', 'test_dataloader.dataset.indices=3')

@@ -3,9 +3,12 @@
     python tools/analysis_tools/compare_detectors.py cls=a0.npz,a1.npz det=b0.npz,b1.npz
         --config CONFIG --out work_dirs/comparison
 
-A candidate is a name and the predictions of its seeds, as ``tools/test.py --out`` wrote
-them; the first is the baseline. CONFIG's test set is the truth. Into --out go
-``records.jsonl``, the tables as CSV and Markdown, and mAP over IoU as a figure.
+A candidate is a name and the predictions of its seeds: what ``tools/test.py --out``
+wrote, COCO's result JSON or a folder of VOC's comp4 text files; the first is the
+baseline. CONFIG's test set is the truth. Into --out go ``records.jsonl``; tables as CSV
+and Markdown: mAP at 18 thresholds, for super-categories and sizes, what is missed by
+occlusion, errors by type and which of them went away; figures (PNG, SVG), and pictures
+of the images in which candidates differ most.
 """
 
 import argparse
@@ -15,9 +18,13 @@ from math import isnan
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import Progress, TimeElapsedColumn
 from rich.table import Table
 
 from mmdetxfer.errors import UserError, one_line_errors
+
+# The tables in --out have all scores.
+PRINTED = ('AP50', 'AP70', 'AP90', 'AP70 - AP50', 'ln AP70 - ln AP50', 'missed')
 
 
 def parse_args() -> argparse.Namespace:
@@ -77,13 +84,26 @@ def shown(value: object) -> str:
 def print_differences(rows: list[dict]) -> None:
     """Print what differs from the baseline."""
     ends = '95 % interval, all candidates of a score at once'
-    table = Table('candidate', 'score', 'less the baseline', ends)
+    table = Table('candidate', 'objects', 'score', 'less the baseline', ends)
     for row in rows:
+        if row['score'] not in PRINTED:
+            continue
         ends = f'{row["low"]:+.3f} to {row["high"]:+.3f}'
-        table.add_row(row['candidate'], row['score'], f'{row["difference"]:+.3f}', ends)
+        words = (row['candidate'], row['group'], row['score'])
+        table.add_row(*words, f'{row["difference"]:+.3f}', ends)
     Console(width=100).print(table)
     if any(isnan(row['variance_of_seeds']) for row in rows):
         print('one seed: intervals are over images alone, training noise unknown')
+
+
+def print_transition(row: dict) -> None:
+    """Print how many objects one of two detectors finds alone."""
+    if 'found' in (row['state_in_baseline'], row['state']):
+        if row['state_in_baseline'] != row['state']:
+            print(
+                f'{row["objects"]:.1f} objects: {row["state_in_baseline"]} by '
+                f'{row["baseline"]}, {row["state"]} by {row["candidate"]}'
+            )
 
 
 @one_line_errors
@@ -96,17 +116,37 @@ def main() -> None:
         raise UserError(
             f'--baseline: expected one of {", ".join(files)}, got {baseline!r}'
         )
-    from mmdetxfer.evaluation.detector_comparison import compared
-    from mmdetxfer.plots import draw_iou_curves
+    from mmdetxfer.evaluation.case_pictures import draw_case_pictures
+    from mmdetxfer.evaluation.detector_comparison import compared, read_test_set
+    from mmdetxfer.plots import draw_error_differences, draw_iou_curves
+    from mmdetxfer.scoring.missed import is_occluded
 
-    tables = compared(
-        args.config, args.cfg_options, files, baseline, args.occlusion, args.resamples
-    )
+    test_set = read_test_set(args.config, args.cfg_options)
+    candidates = {
+        name: [test_set.found(path) for path in paths] for name, paths in files.items()
+    }
+    occlusion, occluded = None, None
+    if args.occlusion is not None:
+        occlusion = test_set.occlusion(args.occlusion)
+        occluded = is_occluded(occlusion.occlusion, occlusion.is_truncated, 1)
+    columns = ('{task.description}', TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as shown_progress:
+        task = shown_progress.add_task('reading', total=None)
+        tables, errors = compared(
+            test_set,
+            candidates,
+            baseline,
+            occlusion,
+            args.resamples,
+            lambda text: shown_progress.update(task, description=text),
+        )
     write_tables(args.out, tables)
     draw_iou_curves(tables['scores'], args.out / 'map_over_iou')
+    draw_error_differences(tables['error_differences'], args.out / 'errors')
+    draw_case_pictures(test_set, candidates, errors, baseline, occluded, args.out)
     print_differences(tables['differences'])
     for row in tables['best']:
-        if row['score'] in ('AP50', 'AP70'):
+        if row['group'] == 'all' and row['score'] in ('AP50', 'AP70'):
             names = ', '.join(row['candidates'])
             print(f'{row["score"]}: best, or not to be told from it: {names}')
     for row in tables['missed']:
@@ -114,7 +154,9 @@ def main() -> None:
             f'{row["candidate"]} (seed {row["seed"]}) misses {row["mean"]:.1%} of the '
             f'objects, occlusion {row["occlusion"]} (mean of classes)'
         )
-    print(f'tables and records are in {args.out}')
+    for row in tables['transitions']:
+        print_transition(row)
+    print(f'tables, records and pictures are in {args.out}')
 
 
 if __name__ == '__main__':
