@@ -1,0 +1,96 @@
+"""tools/embedded_candidates.sh, with a Python that writes what trainings would."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+# Notes its call; a training leaves the checkpoints of its last epoch.
+PYTHON = """#!/bin/sh
+echo "$* threads $OMP_NUM_THREADS" >>calls
+case "$*" in *"$FAIL_AT"*) echo 'the reason'; exit 3 ;; esac
+while [ $# -gt 0 ]; do
+    if [ "$1" = --work-dir ]; then
+        touch "$2/epoch_4.pth.sha256" "$2/epoch_21.pth.sha256"
+    fi
+    shift
+done
+"""
+CANDIDATES = [
+    *(f'{name}/seed_{seed}' for name in ('cls', 'det') for seed in range(3)),
+    'cls-det/seed_0',
+    'cls-longer/seed_0',
+]
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    python = tmp_path / '.venv' / 'bin' / 'python'
+    python.parent.mkdir(parents=True)
+    python.write_text(PYTHON)
+    python.chmod(0o755)
+    (tmp_path / 'tools').mkdir()
+    shutil.copy(REPOSITORY / 'tools' / 'embedded_candidates.sh', tmp_path / 'tools')
+    return tmp_path
+
+
+def run(root, *arguments, code=0, fail_at='nowhere'):
+    done = subprocess.run(
+        ['bash', str(root / 'tools' / 'embedded_candidates.sh'), *arguments],
+        env={'PATH': os.environ['PATH'], 'FAIL_AT': fail_at},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def trainings(root):
+    lines = (root / 'calls').read_text().splitlines()
+    return [line for line in lines if line.startswith('tools/train.py')]
+
+
+def test_every_candidate_and_seed_is_trained_once(checkout):
+    """The files of the embedded comparison are those that the configs name."""
+    said = run(checkout)
+    calls = trainings(checkout)
+    assert len(calls) == 8 and all(line.endswith(' threads 1') for line in calls)
+    folder = checkout / 'work_dirs/embedded_candidates'
+    found = {str(p.parent.relative_to(folder)) for p in folder.rglob('epoch_4*')}
+    assert found == set(CANDIDATES)
+    for line in calls:
+        words = line.split()
+        config = REPOSITORY / words[1]
+        assert config.is_file() and '--resume' in words
+        seed = words[words.index('--work-dir') + 1][-1]
+        assert f'randomness.seed={seed}' in words
+        is_second = 'cls-det' in line or 'cls-longer' in line
+        first = 'load_from=work_dirs/embedded_candidates/cls/seed_0/epoch_21.pth'
+        assert (first in words) == is_second
+    # What begins with another candidate comes behind it.
+    assert all('cls/seed_0' in line for line in calls[-2:])
+    assert 'the embedded candidates are in' in said
+    run(checkout, '1')
+    assert len(trainings(checkout)) == 8
+
+
+def test_a_training_that_fails_is_named_and_the_next_call_goes_on(checkout):
+    said = run(checkout, fail_at='det/seed_1', code=1)
+    assert 'det, seed 1: failed; the end of work_dirs/' in said and 'the reason' in said
+    # Nothing that might need it is begun.
+    assert not any('cls-det' in line for line in trainings(checkout))
+    run(checkout)
+    assert len(trainings(checkout)) == 6 + 1 + 2
+
+
+def test_two_calls_at_once_and_senseless_numbers_are_refused(checkout):
+    assert "expected a number of jobs, got 'many'" in run(checkout, 'many', code=1)
+    folder = checkout / 'work_dirs/embedded_candidates'
+    folder.mkdir(parents=True)
+    with open(folder / '.lock', 'w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert 'wait for them, or kill them' in run(checkout, code=1)

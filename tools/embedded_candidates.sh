@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Makes the candidates that are compared on the embedded world, once:
+#
+#   bash tools/embedded_candidates.sh [JOBS]
+#
+#   det      detection on chips of the source images, from scratch     seeds 0 to 2
+#   cls      classification of the very same images, from scratch      seeds 0 to 2
+#   cls-det  detection that begins with cls                            seed 0
+#   cls-longer  cls trained on for what the detection stage costs      seed 0
+#
+# into work_dirs/embedded_candidates/NAME/seed_N/ (scratch, the third candidate, is no
+# file). JOBS trainings (2 by default) run at a time with one thread each, whatever the
+# machine, since the number of threads changes the last bits. It can be killed at any
+# time; called again, it goes on where it was, and returns at once when all is there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+jobs="${1:-2}"
+if ! [[ "$jobs" =~ ^[1-9][0-9]*$ ]]; then
+    echo "expected a number of jobs, got '$jobs'" >&2
+    exit 1
+fi
+mkdir -p work_dirs/embedded_candidates
+# Trainings inherit the lock, so that those of a killed call hold it until they end.
+exec 9> work_dirs/embedded_candidates/.lock
+if ! flock -n 9; then
+    echo "another call, or trainings that a killed one left, work in" \
+        "work_dirs/embedded_candidates; wait for them, or kill them and call again" >&2
+    exit 1
+fi
+export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+export PYTHON=.venv/bin/python OUT=work_dirs/embedded_candidates
+if [ ! -x "$PYTHON" ]; then
+    PYTHON=python
+fi
+
+# NAME SEED LAST_CHECKPOINT CONFIG [FIRST_STAGE]: ends when the last checkpoint is there.
+train() {
+    local folder="$OUT/$1/seed_$2"
+    if [ -f "$folder/$3.sha256" ]; then
+        return
+    fi
+    mkdir -p "$folder"
+    echo "$1, seed $2: training in $folder (log.txt)"
+    local options=("randomness.seed=$2")
+    if [ -n "${5:-}" ]; then
+        options+=("load_from=$OUT/$5")
+    fi
+    if ! "$PYTHON" tools/train.py "$4" --work-dir "$folder" --resume \
+        --cfg-options "${options[@]}" >> "$folder/log.txt" 2>&1; then
+        echo "$1, seed $2: failed; the end of $folder/log.txt:" >&2
+        tail -n 5 "$folder/log.txt" >&2
+        return 1
+    fi
+    echo "$1, seed $2: done"
+}
+export -f train
+
+# The arguments of trainings, a line each, from the standard input.
+train_all() {
+    xargs -P "$jobs" -L 1 bash -c 'train "$@"' train || exit 1
+}
+
+"$PYTHON" tools/make_world.py --out work_dirs/world_source --size 2000 \
+    --formats imagenet_loc
+"$PYTHON" tools/make_world.py --out work_dirs/world_small --size small --formats voc2007
+
+cls=configs/cls_pretrain/cls_r18-c5
+det=configs/sniper/sniper_r18-c4c5
+world=world-imagenet-loc.py
+for seed in 0 1 2; do
+    echo "cls $seed epoch_21.pth ${cls}_1xb32-21e_$world"
+    echo "det $seed epoch_4.pth ${det}_1xb16-4e_$world"
+done | train_all || exit 1
+train_all << TRAININGS
+cls-det 0 epoch_4.pth ${det}-cls_1xb16-4e_$world cls/seed_0/epoch_21.pth
+cls-longer 0 epoch_21.pth ${cls}-longer_1xb32-21e_$world cls/seed_0/epoch_21.pth
+TRAININGS
+echo "the embedded candidates are in $OUT"
