@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from tool_runner import REPOSITORY
 
@@ -48,3 +49,57 @@ def test_reading_openimages_is_compared_with_mmdets_reader():
     for name in ('CSV to cache', 'first item, warm cache'):
         assert re.search(rf'{name} +│ \d+\.\d\d +│ \d+\.\d\d +│ [\d,]+ ', done.stdout)
     assert 'each of four workers that read 20,000 items has at most' in done.stdout
+
+
+def test_ap_at_all_thresholds_is_compared_with_equal_ap_of_mmdet():
+    command = [sys.executable, str(BENCHMARKS / 'voc_sweep.py'), '--images', '30']
+    command += ['--detections', '20', '--resamples', '5']
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r'ratio +│ \d+', done.stdout)
+    assert re.search(r'5 resamples of two models, 18 differences +│ .* s', done.stdout)
+    command[-1] = '1'
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert 'expected an image, a detection and two resamples' in done.stderr
+
+
+def test_other_ap_than_mmdets_stops_the_benchmark(monkeypatch):
+    """Area may differ by single precision, eleven points by one of the eleven."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import voc_sweep
+
+    equal = dict(area=np.full((2, 2), 0.5), eleven=np.full((2, 2), 0.5))
+    rounded = dict(equal, eleven=np.array([[0.5, 0.58], [0.5, 0.5]]))
+    assert voc_sweep.check_equal(equal, equal) == 0
+    assert voc_sweep.check_equal(equal, rounded) == 1
+    with pytest.raises(UserError, match='AP by area: expected equal values, got 0.01'):
+        voc_sweep.check_equal(equal, dict(equal, area=np.full((2, 2), 0.51)))
+    with pytest.raises(UserError, match='by the rounding of recalls at most, got 0.1'):
+        voc_sweep.check_equal(equal, dict(equal, eleven=np.full((2, 2), 0.6)))
+
+
+def test_coverage_is_counted_for_every_case():
+    command = [sys.executable, str(BENCHMARKS / 'interval_coverage.py')]
+    command += ['--repetitions', '3', '--map-repetitions', '1']
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r'│ (?:mean|mAP) .*%', done.stdout)) == 10
+    command[-1] = '0'
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and 'expected 1 repetition or more' in done.stderr
+
+
+def test_drawn_candidates_are_equally_good_and_seeds_vary_as_told(monkeypatch):
+    """With seeds of thrice the noise of an image's mean the variance is 9 times it.
+
+    An image's mean over 150 has the deviation 1 / sqrt(150); other noise adds 0.25.
+    """
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import interval_coverage
+
+    rng = np.random.default_rng(0)
+    scores = np.array([interval_coverage.draw_means(rng, 5, 3)[0] for _ in range(200)])
+    within = scores.var(axis=2, ddof=1).mean() * interval_coverage.NUM_IMAGES
+    assert within == pytest.approx(9.25, rel=0.1)
+    assert abs((scores[:, 0] - scores[:, 1]).mean()) < 0.05

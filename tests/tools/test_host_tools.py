@@ -6,6 +6,7 @@ mim runs the host's file as it is run here. test_mim.py calls one through mim it
 """
 
 import importlib.util
+import json
 import pickle
 import re
 from pathlib import Path
@@ -56,3 +57,30 @@ def test_a_confusion_matrix_is_made_from_a_checkpoint_of_ours(tools, here, train
     data = here / 'work_dirs/world_tiny/ILSVRC/Data/CLS-LOC'
     assert matrix.shape == (1000, 1000)
     assert int(matrix.sum()) == len((data / 'meta/val.txt').read_text().split()) // 2
+
+
+def test_cocos_own_error_analysis_reads_results(tools, here):
+    """A picture for each of two categories and for both together, in two sizes."""
+    boxes = [[10, 10, 40, 40], [60, 60, 30, 30]]
+    truth = dict(
+        images=[dict(id=1, file_name='1.jpg', width=200, height=200)],
+        categories=[
+            dict(id=k, name=name, supercategory='animal')
+            for k, name in ((1, 'cat'), (2, 'dog'))
+        ],
+        annotations=[
+            dict(id=k, image_id=1, category_id=k, bbox=box, area=900, iscrowd=0)
+            for k, box in enumerate(boxes, 1)
+        ],
+    )
+    found = [
+        dict(image_id=1, category_id=3 - k, bbox=box, score=0.5)
+        for k, box in enumerate(boxes, 1)
+    ]
+    (here / 'truth.json').write_text(json.dumps(truth))
+    (here / 'found.json').write_text(json.dumps(found))
+    tool = host_tool(DET, 'coco_error_analysis')
+    tools(tool, 'found.json', 'errors', '--ann', 'truth.json', cwd=here)
+    names = {path.name for path in (here / 'errors' / 'bbox').iterdir()}
+    assert {f'bbox-allclass-{size}.png' for size in ('allarea', 'small')} <= names
+    assert {'bbox-cat-allarea.png', 'bbox-dog-allarea.png'} <= names
