@@ -26,7 +26,7 @@ _MARK_TEXTS = {
     'Loc': 'misplaced',
     'Cls': 'misnamed',
     'missed': 'missed',
-    'false': 'false detection (kind)',
+    'false': 'false, among the surest (kind)',
 }
 
 
@@ -86,13 +86,16 @@ def draw_error_differences(differences: Sequence[dict], stem: Path) -> None:
         own = [row for row in differences if row['measure'] == measure]
         kinds = list(dict.fromkeys(row['error'] for row in own))
         for place, name in enumerate(names):
-            rows = {row['error']: row for row in own if row['candidate'] == name}
-            rows = [rows[kind] for kind in kinds]
+            rows = [row for row in own if row['candidate'] == name]
             heights = np.array([row['difference'] for row in rows])
             ends = np.array([[row['low'], row['high']] for row in rows])
-            x = np.arange(len(kinds)) + (place - (len(names) - 1) / 2) * width
+            x = np.array([kinds.index(row['error']) for row in rows], dtype=float)
+            x += (place - (len(names) - 1) / 2) * width
             bars = np.abs(ends.T - heights)
-            axes.bar(x, heights, width, yerr=bars, capsize=2, label=name)
+            # With one seed training noise is unknown.
+            one_seed = any(np.isnan(row['variance_of_seeds']) for row in rows)
+            label = f'{name} (images alone)' if one_seed else name
+            axes.bar(x, heights, width, yerr=bars, capsize=2, label=label)
         axes.axhline(0, color='black', lw=0.8)
         axes.set_xticks(range(len(kinds)), kinds)
         axes.set_title(f'{measure}, less {own[0]["baseline"]}', fontsize=10)

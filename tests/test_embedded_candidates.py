@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,16 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PYTHON = """#!/bin/sh
 echo "$* threads $OMP_NUM_THREADS" >>calls
 case "$*" in *"$FAIL_AT"*) echo 'the reason'; exit 3 ;; esac
+case "$*" in *"$SLOW_AT"*) echo $$ >>slow; exec sleep 60 ;; esac
+case "$1" in *hash_configs.py)
+    shift
+    for config; do echo "$HASH  $config"; done ;;
+esac
 while [ $# -gt 0 ]; do
     if [ "$1" = --work-dir ]; then
-        touch "$2/epoch_4.pth.sha256" "$2/epoch_21.pth.sha256"
+        for last in "$2/epoch_4.pth" "$2/epoch_21.pth"; do
+            touch "$last" "$last.sha256"
+        done
     fi
     shift
 done
@@ -38,10 +46,15 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def run(root, *arguments, code=0, fail_at='nowhere'):
+def environment(fail_at='nowhere', slow_at='nowhere', config_hash='a hash'):
+    named = dict(FAIL_AT=fail_at, SLOW_AT=slow_at, HASH=config_hash)
+    return {'PATH': os.environ['PATH'], **named}
+
+
+def run(root, *arguments, code=0, **settings):
     done = subprocess.run(
         ['bash', str(root / 'tools' / 'embedded_candidates.sh'), *arguments],
-        env={'PATH': os.environ['PATH'], 'FAIL_AT': fail_at},
+        env=environment(**settings),
         capture_output=True,
         text=True,
     )
@@ -85,6 +98,51 @@ def test_a_training_that_fails_is_named_and_the_next_call_goes_on(checkout):
     assert not any('cls-det' in line for line in trainings(checkout))
     run(checkout)
     assert len(trainings(checkout)) == 6 + 1 + 2
+
+
+def test_what_other_configs_made_is_refused(checkout):
+    """Another config, or another first stage."""
+    run(checkout)
+    said = run(checkout, config_hash='another', code=1)
+    assert 'seed_0 was made by another config or first stage; remove it' in said
+    first = 'work_dirs/embedded_candidates/cls/seed_0/epoch_21.pth'
+    (checkout / first).write_text('others')
+    said = run(checkout, code=1)
+    assert 'cls-det/seed_0 was made by another' in said and 'det/seed_1' not in said
+
+
+def is_running(number):
+    """Return whether a process runs; one that nobody has waited for does not."""
+    try:
+        stat = Path(f'/proc/{number}/stat').read_text()
+    except OSError:
+        return False
+    return stat.rpartition(')')[2].split()[0] != 'Z'
+
+
+def test_a_killed_call_leaves_no_training_behind(checkout):
+    """Two trainings run, more would follow; all end with the script."""
+    command = ['bash', str(checkout / 'tools' / 'embedded_candidates.sh')]
+    with subprocess.Popen(
+        command,
+        env=environment(slow_at='train.py'),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as script:
+        slow = checkout / 'slow'
+        until = time.monotonic() + 60
+        while not slow.is_file() or len(slow.read_text().split()) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        script.terminate()
+        assert script.wait(timeout=30) == 1
+    time.sleep(1)
+    numbers = [int(one) for one in slow.read_text().split()]
+    assert len(numbers) == 2
+    assert not any(map(is_running, numbers))
+    # Nothing holds the lock any more.
+    run(checkout)
 
 
 def test_two_calls_at_once_and_senseless_numbers_are_refused(checkout):

@@ -90,13 +90,14 @@ def test_bars_of_errors_with_their_intervals(tmp_path, monkeypatch):
             difference=value,
             low=value - 0.25,
             high=value + 0.5,
+            variance_of_seeds=float('nan') if name == 'loc' else 0.1,
         )
         for name, values in (('det', (1.0, 2.0)), ('loc', (-1.0, 0.5)))
         for error, value in zip(('Cls', 'Loc'), values, strict=True)
     ]
     draw_error_differences(records, tmp_path / 'errors')
     assert drawn[0][1:] == ([1.0, 2.0], [[0.25, 0.25], [0.5, 0.5]], 'det')
-    assert drawn[1][1] == [-1.0, 0.5] and drawn[1][3] == 'loc'
+    assert drawn[1][1] == [-1.0, 0.5] and drawn[1][3] == 'loc (images alone)'
     assert drawn[0][0][0] < 0 < drawn[1][0][0]
     assert cv2.imread(str(tmp_path / 'errors.png')) is not None
     said = re.findall(r'<!-- (.*?) -->', (tmp_path / 'errors.svg').read_text())

@@ -152,7 +152,7 @@ def test_detectors_of_all_kinds_train_a_step(world, name):
 
 
 def test_difficult_boxes_are_left_out_of_training(world):
-    """They are ignored, and so neither objects nor background."""
+    """They are read as ignored boxes, which chips keep out of both kinds of labels."""
     content = Config.fromfile(
         FOLDER / 'sniper_r50-c4c5-cls_8xb16-7e_voc0712.py'
     ).to_dict()

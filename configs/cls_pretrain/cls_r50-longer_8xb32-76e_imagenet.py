@@ -3,7 +3,8 @@
 It costs what the detection stage on ImageNet-Loc costs: there a chip of 512 px is 52.4
 thousand million multiply-adds forward, here an image of 224 px 4.11, so that 7 epochs
 of 544,546 images, if each gives one chip in either orientation, are 76 of 1,281,167.
-The schedule of the host again, from torchvision's weights.
+The schedule of the host again, from torchvision's backbone; the last layer, whose names
+differ there, begins anew.
 
 Command: bash tools/dist_train.sh
 configs/cls_pretrain/cls_r50-longer_8xb32-76e_imagenet.py 8

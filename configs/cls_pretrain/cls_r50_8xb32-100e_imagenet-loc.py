@@ -1,7 +1,10 @@
 """Is it the boxes or the images? Classification of the very samples of ImageNet-Loc.
 
-The counterpart of configs/sniper/sniper_r50-c4c5_8xb16-7e_imagenet-loc.py: the same
-images of one class each, without the boxes.
+The counterpart, from the same weights of ImageNet classification, of
+configs/sniper/sniper_r50-c4c5_8xb16-7e_imagenet-loc.py: the same images of one class
+each, without the boxes. Both from scratch: --cfg-options model.backbone.init_cfg=None
+here, and there frozen_stages=-1 and batch norm's usual momentum too, as in
+configs/transfer_det/sniper_r50-c4c5-scratch_8xb16-7e_voc0712.py.
 
 Command: bash tools/dist_train.sh
 configs/cls_pretrain/cls_r50_8xb32-100e_imagenet-loc.py 8
@@ -17,6 +20,9 @@ images = dict(
     type='mmdetxfer.ImageNetLocDataset',
     data_root=data_root,
     synsets='LOC_synset_mapping.txt',
+)
+model = dict(
+    backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50'))
 )
 train_dataloader = dict(
     dataset=dict(
@@ -35,4 +41,5 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
+custom_hooks = [dict(type='mmdetxfer.TransferHook', keep=['backbone'])]
 randomness = dict(seed=0)

@@ -1,7 +1,7 @@
 """How good is the embedded transfer's detector without any pre-training?
 
-The same schedule as for the candidates; longer (the fair comparison needs both): twice
-as long is configs/sniper/sniper_r18-c4c5_1xb16-14e_world-voc.py.
+The same schedule as for the candidates. A fair comparison has the longer one too:
+--cfg-options train_cfg.max_epochs=14 param_scheduler.1.milestones=[10].
 
 Command: python tools/train.py
 configs/transfer_det/sniper_r18-c4c5-scratch_1xb16-7e_world-voc.py

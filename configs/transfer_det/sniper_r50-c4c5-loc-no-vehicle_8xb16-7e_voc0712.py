@@ -1,9 +1,8 @@
 """Does detection pre-training help on classes that it never saw? Vehicles left out.
 
-The candidate is detection on ImageNet's boxes without vehicles: put the data set of
-configs/sniper/sniper_r50-c4c5_8xb16-7e_imagenet-loc.py into mmdetxfer.SubsetDataset
-with exclude_super_category='vehicle', with --work-dir as below. The score to look at is
-AP70_vehicle.
+The candidate is the last checkpoint of
+configs/sniper/sniper_r50-c4c5-no-vehicle_8xb16-7e_imagenet-loc.py. The score to look
+at is AP70_vehicle.
 
 Command: bash tools/dist_train.sh
 configs/transfer_det/sniper_r50-c4c5-loc-no-vehicle_8xb16-7e_voc0712.py 8
@@ -15,4 +14,4 @@ classification 84.52.
 
 _base_ = './sniper_r50-c4c5-cls_8xb16-7e_voc0712.py'
 
-load_from = 'work_dirs/sniper_r50-c4c5_imagenet-loc-no-vehicle/epoch_7.pth'
+load_from = 'work_dirs/sniper_r50-c4c5-no-vehicle_8xb16-7e_imagenet-loc/epoch_7.pth'

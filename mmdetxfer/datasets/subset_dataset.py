@@ -6,6 +6,7 @@ ignored, and images of excluded classes go.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,8 @@ class SubsetDataset(Dataset):
         members: Classes of each super-category, for names that are not built in.
         is_a_file: Lines of parent and child synset, for classes that are synsets.
         ignore_excluded: Whether images with excluded classes stay, these boxes ignored.
+        keep_numbers: Whether classes keep their labels, those that are left out
+            without a box: a head of all classes fits, however many are left.
         seed: Of all that is random.
         pipeline: Transforms; by default the data set's own.
     """
@@ -80,6 +83,7 @@ class SubsetDataset(Dataset):
         members: dict[str, Sequence[str]] | None = None,
         is_a_file: str | None = None,
         ignore_excluded: bool = False,
+        keep_numbers: bool = False,
         seed: int = 0,
         pipeline: Sequence[dict | Callable] | None = None,
     ) -> None:
@@ -119,6 +123,9 @@ class SubsetDataset(Dataset):
                 f'SubsetDataset: of {len(keys):,} images none is left; take a larger '
                 'fraction or max_instances, or exclude less'
             )
+        self._num_left = len(self.choice.classes)
+        if keep_numbers:
+            self.choice = replace(self.choice, classes=np.arange(num_all))
         self._label_of = {int(k): new for new, k in enumerate(self.choice.classes)}
         self._is_ignored = self.choice.is_ignored
         self._offsets = columns.offsets
@@ -161,7 +168,7 @@ class SubsetDataset(Dataset):
                 int((columns.kinds == TRUTH).sum()),
                 int((kept.kinds == TRUTH).sum()),
             ),
-            classes=(len(self.all_classes), len(self.choice.classes)),
+            classes=(len(self.all_classes), self._num_left),
         )
         print_log(
             'subset: '

@@ -2,7 +2,9 @@
 
 The images where the candidate finds most objects more, and most less, than the
 baseline, and those where it finds most occluded ones more; means over seeds choose, the
-first seed of each is shown.
+first seed of each is shown. An object is found if any detection found it, however
+unsure; false detections are those among the surest, of each class as many as it has
+objects.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,6 +42,8 @@ def draw_case_pictures(
         out: The folder.
         num_cases: Images in a picture, at most.
     """
+    for path in out.glob('cases_*.png'):
+        path.unlink()
     written = []
     for name in candidates:
         if name == baseline:

@@ -22,7 +22,11 @@ from mmdetxfer.scoring.comparison import (
     missed_records,
     sweep_records,
 )
-from mmdetxfer.scoring.error_differences import error_records, errors_of
+from mmdetxfer.scoring.error_differences import (
+    error_records,
+    errors_of,
+    image_records,
+)
 from mmdetxfer.scoring.hoiem import similar_classes
 from mmdetxfer.scoring.super_categories import LISTED_CLASSES, MEMBERS
 from mmdetxfer.scoring.tide import Errors
@@ -116,6 +120,11 @@ def compared(
     """
     truth, num_classes = test_set.truth, len(test_set.classes)
     num_images = len(test_set.image_ids)
+    if num_resamples < 2 or num_images < 2:
+        raise UserError(
+            'expected 2 resamples and 2 images at least, which intervals are made of, '
+            f'got {num_resamples} and {num_images}'
+        )
     sizes = (num_classes, num_images, num_resamples)
     differences = []
     for group in test_set.groups():
@@ -130,7 +139,8 @@ def compared(
     similar = similar_classes(test_set.classes)
     tables = (truth, candidates, errors, baseline, similar)
     errors_found = error_records(*tables, num_images, num_resamples, progress)
-    rows = [*differences, *missed, *errors_found]
+    tables = (truth, candidates, errors, baseline, num_classes, test_set.image_ids)
+    rows = [*differences, *missed, *errors_found, *image_records(*tables)]
     by_kind = {
         'differences': 'difference',
         'best': 'best',
@@ -138,6 +148,7 @@ def compared(
         'errors': 'error',
         'error_differences': 'error_difference',
         'transitions': 'transition',
+        'images': 'image',
     }
     records = {'scores': sweep_records(truth, candidates, THRESHOLDS, num_classes)}
     for table, kind in by_kind.items():

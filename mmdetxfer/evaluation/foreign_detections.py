@@ -6,6 +6,7 @@ last one belongs to the box; as mmdet reads VOC, they count from 0 here.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from mmdetxfer.errors import UserError
 from mmdetxfer.predictions import PredictionHeader, Predictions, load_predictions
 
 _UNKNOWN_WEIGHTS = 'unknown'
-_COMP4 = 'comp4_det_*_{}.txt'
 
 
 def load_detections(path: Path, dataset: Any) -> Predictions:
@@ -34,6 +34,11 @@ def load_detections(path: Path, dataset: Any) -> Predictions:
             f'{path}: expected .npz, .parquet, .json (COCO) or a folder of comp4 text '
             'files; opening a .pkl could run code: make it again with tools/test.py '
             '--out NAME.npz'
+        )
+    if not path.exists():
+        raise UserError(
+            f'{path}: expected predictions (.npz, .parquet), COCO results (.json) or a '
+            'folder of comp4 text files, there is nothing'
         )
     if path.is_dir():
         return _read_comp4(path, dataset)
@@ -101,14 +106,16 @@ def _coco_rows(
                 f"{path}: expected the test set's {len(label_of)} categories, got id "
                 f'{one["category_id"]} in entry {place}'
             )
-        x, y, width, height = one['bbox']
+        x, y, width, height = map(_number, one['bbox'])
         box = (x, y, x + width, y + height)
-        yield (
-            str(one['image_id']),
-            label_of[one['category_id']],
-            box,
-            one['score'],
-        )
+        label = label_of[one['category_id']]
+        yield str(one['image_id']), label, box, _number(one['score'])
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    raise TypeError(f'expected a number, got {value!r}')
 
 
 def _read_comp4(folder: Path, dataset: Any) -> Predictions:
@@ -119,18 +126,26 @@ def _read_comp4(folder: Path, dataset: Any) -> Predictions:
                 f'one is a {type(one).__name__}'
             )
     classes = tuple(dataset.metainfo['classes'])
-    files = {name: sorted(folder.glob(_COMP4.format(name))) for name in classes}
+    # comp4_det_<split>_<class>.txt: the class may have blanks, the split no underscore.
+    files = {
+        name: sorted(
+            path
+            for path in folder.iterdir()
+            if re.fullmatch(f'comp4_det_[^_]*_{re.escape(name)}\\.txt', path.name)
+        )
+        for name in classes
+    }
     wrong = [name for name, own in files.items() if len(own) != 1]
     if wrong:
         raise UserError(
-            f'{folder}: expected one file {_COMP4.format("<class>")} for each of the '
-            f"test set's {len(classes)} classes, got {len(files[wrong[0]])} for "
+            f'{folder}: expected one file comp4_det_<split>_<class>.txt for each of '
+            f"the test set's {len(classes)} classes, got {len(files[wrong[0]])} for "
             f'{wrong[0]!r}'
         )
     rows = []
     for label, name in enumerate(classes):
         (path,) = files[name]
-        for number, line in enumerate(path.read_text().splitlines(), 1):
+        for number, line in enumerate(_lines(path), 1):
             words = line.split()
             try:
                 image, score, x1, y1, x2, y2 = words[0], *map(float, words[1:])
@@ -141,3 +156,12 @@ def _read_comp4(folder: Path, dataset: Any) -> Predictions:
                 ) from error
             rows.append((image, label, (x1 - 1, y1 - 1, x2 - 1, y2 - 1), score))
     return _predictions(folder, dataset, rows, _image_ids(dataset))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f'{path}: expected a text file of detections, got {error}'
+        ) from error

@@ -74,6 +74,14 @@ def found_objects(
         )
     numbers = np.array([places[one] for one in predictions.image_ids], dtype=np.int64)
     columns = predictions.columns
+    for name, most in (('labels', len(classes)), ('image_index', len(numbers))):
+        wrong = (columns[name] < 0) | (columns[name] >= most)
+        if wrong.any():
+            raise UserError(
+                f'{source}: expected {name} from 0 to {most - 1}, got '
+                f'{int(columns[name][wrong.argmax()])} in row {int(wrong.argmax())}; '
+                'make the predictions again'
+            )
     try:
         return FoundObjects(
             image_index=numbers[columns['image_index']],

@@ -3,10 +3,10 @@
 Every difference comes with an interval over seeds and test images, which holds for all
 candidates of a score at once (``simultaneous``; scores are one by one); with one seed
 it is over images alone, and says so. The best set of a score is the best candidate and
-what cannot be told from it. The interaction of two thresholds is the gain at the higher
-less the gain at the lower: whether a pre-training helps more where boxes must be exact
-(Li et al. 2019). The same of logarithms is the gain in shares, which a low baseline
-does not shrink.
+what cannot be told from it, among those with several seeds. The interaction of two
+thresholds is the gain at the higher less the gain at the lower: whether a pre-training
+helps more where boxes must be exact (Li et al. 2019). The same of logarithms is the
+gain in shares, which a low baseline does not shrink.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -144,8 +144,11 @@ def difference_records(
             continue
         head = dict(group=group.name, score=key)
         records += _differences(own, drawn, baseline, num_images, head)
-        if key in map(score_name, iou_thresholds):
-            best = best_set(own, drawn, num_images)
+        # With one seed training noise is unknown: no claim is made.
+        several = [name for name, seeds in own.items() if len(seeds) > 1]
+        if key in map(score_name, iou_thresholds) and len(several) > 1:
+            tables = ({name: one[name] for name in several} for one in (own, drawn))
+            best = best_set(*tables, num_images)
             sets.append(dict(kind='best', **head, candidates=best))
     order = list(candidates)
     records.sort(key=lambda record: order.index(record['candidate']))

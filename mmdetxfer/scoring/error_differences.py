@@ -2,14 +2,16 @@
 
 Totals of two detectors side by side do not tell which errors went away. Here each true
 object has a state in either (found, found but misplaced or misnamed, missed), and a
-table says how many went from which state to which; the false detections of each kind
-are counted image by image; and what curing a kind would gain is compared. Differences
-have the intervals of ``simultaneous``, over seeds and images.
+table says how many went from which state to which; false detections are counted by
+kind, image by image, among the surest (of each class as many as it has objects, so that
+no threshold of scores is needed); and what curing a kind would gain is compared.
+Differences have the intervals of ``simultaneous``, over seeds and images.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+import numba
 import numpy as np
 
 from .hoiem import detection_kinds, kind_shares, surest_detections
@@ -23,46 +25,32 @@ from .tide import (
     OBJECT_STATES,
     RIGHT,
     Errors,
-    error_gains,
-    error_precisions,
     find_errors,
 )
+from .tide_gains import error_gains, error_precisions, weighted_counts
 
 STATES = OBJECT_STATES[:IGNORED]
 FALSE_KINDS = DETECTION_KINDS[RIGHT + 1 :]
+GAINS, COUNTS = 'gain of AP50 if cured', 'false detections among the surest'
+SHARES = "share (Hoiem's kinds)"
 Candidates = Mapping[str, Sequence[FoundObjects]]
 
 
-@dataclass(frozen=True)
-class Transitions:
-    """Where objects go from one detector to another.
+def transitions(first: Sequence[Errors], second: Sequence[Errors]) -> np.ndarray:
+    """Return (4, 4) objects by state in one detector (rows) and another.
+
+    They are means over all pairs of seeds, in the order of ``STATES``.
 
     Args:
-        counts: (4, 4) objects by state in the first (rows) and second, in the order of
-            ``STATES``; means over all pairs of seeds.
+        first: Errors of each seed of one detector.
+        second: Of the other.
     """
-
-    counts: np.ndarray
-
-    @property
-    def gained(self) -> float:
-        """How many objects only the second finds."""
-        return float(self.counts[1:, FOUND].sum())
-
-    @property
-    def lost(self) -> float:
-        """How many objects only the first finds."""
-        return float(self.counts[FOUND, 1:].sum())
-
-
-def transitions(first: Sequence[Errors], second: Sequence[Errors]) -> Transitions:
-    """Return where the objects go, given the errors of each seed of two detectors."""
     shares = []
     for errors in (first, second):
         states = np.array([one.states for one in errors])
         shares.append(np.array([(states == k).mean(0) for k in range(IGNORED)]))
     # Seeds are independent, so that the product is the mean over their pairs.
-    return Transitions(shares[0] @ shares[1].T)
+    return shares[0] @ shares[1].T
 
 
 def found_shares(errors: Sequence[Errors]) -> np.ndarray:
@@ -93,7 +81,7 @@ def image_gains(
     return np.bincount(truth.image_index, weights=gains, minlength=num_images)
 
 
-def false_counts(
+def false_counts_of_images(
     found: FoundObjects, errors: Errors, is_counted: np.ndarray, num_images: int
 ) -> np.ndarray:
     """Return (N, 5) false detections of each image by kind, as in ``FALSE_KINDS``."""
@@ -101,6 +89,48 @@ def false_counts(
     counts = np.zeros((num_images, len(FALSE_KINDS)))
     places = (found.image_index[chosen], errors.kinds[chosen] - RIGHT - 1)
     np.add.at(counts, places, 1)
+    return counts
+
+
+def resampled_false_counts(
+    truth: TrueObjects,
+    found: FoundObjects,
+    errors: Errors,
+    num_classes: int,
+    weights: np.ndarray,
+) -> np.ndarray:
+    """Return (R, 5) false detections by kind among the surest of each resample.
+
+    Args:
+        truth: The objects.
+        found: The detections.
+        errors: What they are.
+        num_classes: Classes of the test set.
+        weights: (R, N) how often each image was drawn.
+    """
+    rows = np.argsort(-found.scores, kind='stable')
+    rows = rows[np.argsort(found.labels[rows], kind='stable')]
+    kinds = np.where(errors.is_left_out, RIGHT, errors.kinds)[rows]
+    starts = np.searchsorted(found.labels[rows], np.arange(num_classes + 1))
+    room = weighted_counts(truth, truth.is_ignored == 0, num_classes, weights)
+    images = found.image_index[rows].astype(np.int64)
+    return _count_surest(kinds, images, starts, np.ascontiguousarray(weights), room)
+
+
+@numba.njit(parallel=True, cache=True)
+def _count_surest(kinds, images, starts, weights, room):
+    counts = np.zeros((len(weights), 5))
+    for resample in numba.prange(len(weights)):
+        for label in range(len(starts) - 1):
+            left = room[resample, label]
+            for row in range(starts[label], starts[label + 1]):
+                if left <= 0:
+                    break
+                # Of a detection that was drawn more often, as many as there is room.
+                taken = min(float(weights[resample, images[row]]), left)
+                left -= taken
+                if kinds[row] != RIGHT:
+                    counts[resample, kinds[row] - RIGHT - 1] += taken
     return counts
 
 
@@ -124,6 +154,8 @@ def error_records(
 ) -> list[dict]:
     """Return errors of each candidate and seed, and how they differ from the baseline.
 
+    What is undefined for a candidate (gains without a detection) is in no difference.
+
     Args:
         truth: The objects.
         candidates: Detections of each candidate, one table a seed.
@@ -138,48 +170,64 @@ def error_records(
     weights = image_weights(num_images, num_resamples, seed=0)
     plain = np.ones((1, num_images), dtype=np.uint16)
     records = []
-    scores: dict[str, dict[str, list[float]]] = {}
-    resampled: dict[str, dict[str, list[np.ndarray]]] = {}
+    scores: dict[tuple, dict[str, list[float]]] = {}
+    resampled: dict[tuple, dict[str, list[np.ndarray]]] = {}
     for name, seeds in candidates.items():
         for seed, found in enumerate(seeds):
             if progress is not None:
                 progress(f'errors of {name}, seed {seed}')
-            own = errors[name][seed]
-            tables = (truth, found, own, num_classes)
-            gains = error_gains(error_precisions(*tables, plain))
-            drawn = error_gains(error_precisions(*tables, weights))
+            tables = (truth, found, errors[name][seed], num_classes)
+            own, drawn = _measures(*tables, plain), _measures(*tables, weights)
+            for key, values in own.items():
+                scores.setdefault(key, {}).setdefault(name, []).append(float(values[0]))
+                resampled.setdefault(key, {}).setdefault(name, []).append(drawn[key])
             is_sure = surest_detections(truth, found, num_classes)
-            counts = false_counts(found, own, is_sure, num_images)
             kinds = detection_kinds(truth, found, is_similar)
             shares = kind_shares(found, kinds, is_sure)
-            head = dict(candidate=name, seed=seed)
-            for key, gain in gains.items():
-                row = dict(kind='error', measure='gain of AP50 if cured', error=key)
-                records.append({**row, **head, 'value': float(gain[0])})
-                measure = ('gain of AP50 if cured', key)
-                _put(scores, resampled, measure, name, float(gain[0]), drawn[key])
-            for place, key in enumerate(FALSE_KINDS):
-                value = float(counts[:, place].sum())
-                row = dict(kind='error', measure='false detections', error=key)
-                records.append({**row, **head, 'value': value})
-                measure = ('false detections', key)
-                _put(
-                    scores, resampled, measure, name, value, weights @ counts[:, place]
-                )
-            for key, share in shares.items():
-                row = dict(kind='error', measure='share (Hoiem)', error=key)
-                records.append({**row, **head, 'value': share})
-    for (measure, key), own in scores.items():
-        means = {
-            name: np.mean(seeds, axis=0)
-            for name, seeds in resampled[measure, key].items()
-        }
-        intervals = simultaneous_intervals(own, means, baseline, num_images)
-        for name, interval in intervals.items():
-            row = dict(kind='error_difference', measure=measure, error=key)
-            row.update(candidate=name, baseline=baseline, **asdict(interval))
-            records.append(row)
+            values = {key: float(value[0]) for key, value in own.items()}
+            values.update({(SHARES, key): share for key, share in shares.items()})
+            head = dict(kind='error', candidate=name, seed=seed)
+            records += [
+                dict(**head, measure=measure, error=error, value=value)
+                for (measure, error), value in values.items()
+            ]
+    for key in scores:
+        means = {name: np.mean(one, axis=0) for name, one in resampled[key].items()}
+        records += _differences(scores[key], means, baseline, num_images, key)
     return records + transition_records(errors, baseline)
+
+
+def _measures(
+    truth: TrueObjects,
+    found: FoundObjects,
+    errors: Errors,
+    num_classes: int,
+    weights: np.ndarray,
+) -> dict[tuple[str, str], np.ndarray]:
+    """Return (R,) values by measure and error."""
+    tables = (truth, found, errors, num_classes, weights)
+    gains = error_gains(error_precisions(*tables))
+    values = {(GAINS, name): gain for name, gain in gains.items()}
+    counts = resampled_false_counts(*tables)
+    values.update({(COUNTS, n): counts[:, k] for k, n in enumerate(FALSE_KINDS)})
+    return values
+
+
+def _differences(scores, resampled, baseline, num_images, key) -> list[dict]:
+    defined = [name for name in scores if np.isfinite(scores[name]).all()]
+    if baseline not in defined:
+        return []
+    found = simultaneous_intervals(
+        {name: scores[name] for name in defined},
+        {name: resampled[name] for name in defined},
+        baseline,
+        num_images,
+    )
+    head = dict(kind='error_difference', measure=key[0], error=key[1])
+    return [
+        dict(**head, candidate=name, baseline=baseline, **asdict(interval))
+        for name, interval in found.items()
+    ]
 
 
 def transition_records(
@@ -190,7 +238,7 @@ def transition_records(
     for name in errors:
         if name == baseline:
             continue
-        counts = transitions(errors[baseline], errors[name]).counts
+        counts = transitions(errors[baseline], errors[name])
         for row, column in np.ndindex(*counts.shape):
             records.append(
                 dict(
@@ -205,6 +253,46 @@ def transition_records(
     return records
 
 
-def _put(scores, resampled, measure, name, value, drawn) -> None:
-    scores.setdefault(measure, {}).setdefault(name, []).append(value)
-    resampled.setdefault(measure, {}).setdefault(name, []).append(drawn)
+def image_records(
+    truth: TrueObjects,
+    candidates: Candidates,
+    errors: Mapping[str, Sequence[Errors]],
+    baseline: str,
+    num_classes: int,
+    image_ids: Sequence[str],
+) -> list[dict]:
+    """Return for each image what it has more than in the baseline, means over seeds.
+
+    Args:
+        truth: The objects.
+        candidates: Detections of each candidate, one table a seed.
+        errors: What ``errors_of`` says of them.
+        baseline: The candidate that others are compared with.
+        num_classes: Classes of the test set.
+        image_ids: Its images.
+    """
+    counts = {}
+    for name, seeds in candidates.items():
+        own = [
+            false_counts_of_images(
+                found,
+                errors[name][seed],
+                surest_detections(truth, found, num_classes),
+                len(image_ids),
+            )
+            for seed, found in enumerate(seeds)
+        ]
+        counts[name] = np.mean(own, axis=0)
+    records = []
+    for name in candidates:
+        if name == baseline:
+            continue
+        gains = image_gains(truth, errors[baseline], errors[name], len(image_ids))
+        false = counts[name] - counts[baseline]
+        for place, image in enumerate(image_ids):
+            row = dict(kind='image', candidate=name, baseline=baseline, image=image)
+            row['found'] = float(gains[place])
+            for column, key in enumerate(FALSE_KINDS):
+                row[f'false {key}'] = float(false[place, column])
+            records.append(row)
+    return records

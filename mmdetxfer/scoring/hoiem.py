@@ -114,4 +114,4 @@ def kind_shares(
     if not shares:
         return dict.fromkeys(KINDS[:_LEFT_OUT], float('nan'))
     means = np.mean([counts / counts.sum() for counts in shares], axis=0)
-    return dict(zip(KINDS, means.tolist(), strict=False))
+    return dict(zip(KINDS[:_LEFT_OUT], means.tolist(), strict=True))

@@ -67,6 +67,19 @@ def test_images_with_an_excluded_class_go_and_labels_close_up():
     assert dataset.get_cat_ids(1) == [1]
 
 
+def test_classes_may_keep_their_numbers():
+    """Without animals cars are 0 and cups still 2; the class that is left has none."""
+    options = dict(exclude_super_category='pets', members=dict(pets=['cat']))
+    data = subset('0', '1', '2 0', keep_numbers=True, **options)
+    assert data.metainfo['classes'] == CLASSES and len(data) == 2
+    assert labels(data.get_data_info(1)) == [2, 0]
+    assert data.metainfo['subset']['classes_after'] == 2
+    table = data.box_columns()
+    assert sorted(table.labels.tolist()) == [0, 0, 2]
+    closed_up = subset('0', '1', '2 0', **options)
+    assert labels(closed_up.get_data_info(1)) == [1, 0]
+
+
 def test_images_with_an_excluded_class_may_stay_with_these_boxes_ignored():
     """The first image is left with no box to be found, and goes all the same."""
     options = dict(exclude_super_category='vehicle', ignore_excluded=True)

@@ -281,3 +281,22 @@ def test_a_part_that_moved_though_it_was_frozen_by_name_is_an_error(
     runner.model.train_step = moving
     with pytest.raises(CheckpointError, match='frozen parts have moved .*: neck; see'):
         runner.train()
+
+
+def test_a_file_with_another_kind_of_head_gives_its_backbone(images, tmp_path, weights):
+    """A classifier's file: its head is in no pattern, the detector's is left."""
+    other = {
+        name.replace('head.fc_cls', 'head.fc'): value
+        for name, value in weights.items()
+        if 'neck' not in name and 'fc_reg' not in name
+    }
+    hook = dict(type='mmdetxfer.TransferHook', keep=['backbone'])
+    state = began_with(config(images, tmp_path, other, hook))
+    assert torch.equal(state['backbone.0.weight'], weights['backbone.0.weight'])
+    found = receipt(tmp_path)
+    assert found['unused'] == {
+        'in no pattern': dict(tensors=2, first=['head.fc.weight', 'head.fc.bias'])
+    }
+    tensors = {name: part['tensors'] for name, part in found['parts'].items()}
+    assert tensors['head'] == {'left as initialised': 4}
+    assert tensors['backbone'] == {'loaded': 14}

@@ -14,9 +14,10 @@ from mmdetxfer.errors import UserError
 from mmdetxfer.evaluation import found_objects, true_objects
 from mmdetxfer.evaluation.foreign_detections import load_detections
 from mmdetxfer.predictions import PredictionHeader, Predictions, save_predictions
-from mmdetxfer.scoring import tide
+from mmdetxfer.scoring import tide_gains
 from mmdetxfer.scoring.objects import blocks_of_pairs
-from mmdetxfer.scoring.tide import error_precisions, find_errors
+from mmdetxfer.scoring.tide import find_errors
+from mmdetxfer.scoring.tide_gains import error_precisions
 
 
 @pytest.fixture
@@ -59,6 +60,9 @@ def test_coco_results(coco, tmp_path):
         (json.dumps([{**RESULT, 'category_id': 4}]), 'got id 4 in entry 0'),
         (json.dumps([RESULT, {**RESULT, 'image_id': 8}]), "1 other images, first '8'"),
         (json.dumps([{**RESULT, 'bbox': [1, 2, 3]}]), 'not enough values'),
+        (json.dumps([{**RESULT, 'bbox': list('1234')}]), "a number, got '1'"),
+        (json.dumps([{**RESULT, 'score': [1]}]), 'expected a number, got [1]'),
+        (json.dumps([{**RESULT, 'score': True}]), 'expected a number, got True'),
     ],
 )
 def test_broken_coco_results_are_named(coco, tmp_path, content, said):
@@ -118,6 +122,7 @@ def test_comp4_counts_pixels_from_1(voc, tmp_path):
     [
         (dict(cat='', dog=''), 'expected detections, it has none'),
         (dict(cat=''), "got 0 for 'dog'"),
+        (dict(cat='', dog='', hot_dog=''), 'expected detections, it has none'),
         (dict(cat='', dog='000009 0.5 1 1 2 2'), "1 other images, first '000009'"),
         (dict(cat='', dog='\n000001 0.5 1 1'), 'dog.txt, line 1: expected an image'),
         (dict(cat='', dog='000001 0.5 1 1 2'), 'line 1: expected an image, a score'),
@@ -142,6 +147,11 @@ def test_each_format_is_of_its_kind_of_test_set_and_pickles_of_none(
         load_detections(folder, coco)
     with pytest.raises(UserError, match='opening a .pkl could run code'):
         load_detections(tmp_path / 'found.pkl', coco)
+    with pytest.raises(UserError, match='folder of comp4 text files, there is nothing'):
+        load_detections(tmp_path / 'none', coco)
+    (tmp_path / 'found' / 'comp4_det_test_dog.txt').write_bytes(b'\xff\xfe')
+    with pytest.raises(UserError, match='expected a text file of detections, got'):
+        load_detections(folder, voc)
 
 
 def test_our_own_format_is_read_as_ever(coco, tmp_path):
@@ -179,7 +189,7 @@ def test_published_fake_results_score_as_pycocotools_says(monkeypatch):
     judge.params.imgIds = sorted(int(one) for one in ids)
     judge.evaluate()
     judge.accumulate()
-    monkeypatch.setattr(tide, '_RECALLS', judge.params.recThrs)
+    monkeypatch.setattr(tide_gains, '_RECALLS', judge.params.recThrs)
     for place, threshold in enumerate(judge.params.iouThrs):
         errors = find_errors(truth, found, min_overlap=float(threshold))
         mine = error_precisions(truth, found, errors, len(classes))['AP'][0]

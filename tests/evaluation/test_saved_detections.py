@@ -75,3 +75,11 @@ def test_images_are_numbered_as_in_the_test_set():
 def test_what_does_not_belong_together_is_named(change, message):
     with pytest.raises(UserError, match=message):
         found(saved(**change))
+
+
+@pytest.mark.parametrize('name, value', [('labels', 2), ('image_index', -1)])
+def test_numbers_that_name_nothing(name, value):
+    predictions = saved()
+    predictions.columns[name][1] = value
+    with pytest.raises(UserError, match=f'{name} from 0 to 1, got {value} in row 1'):
+        found(predictions)

@@ -86,7 +86,7 @@ def test_without_both_thresholds_there_is_no_interaction():
     truth = truths((0, 0, WIDE))
     candidates = {'a': [found()], 'b': [found((0, 0, WIDE, 0.9))]}
     records = difference_records(truth, candidates, 'a', (0.5,), 1, 2, 5)
-    assert [r['score'] for r in records] == ['AP50', 'AP50']
+    assert [r['score'] for r in records] == ['AP50']
     assert np.isnan(records[0]['variance_of_seeds'])
 
 
@@ -129,6 +129,25 @@ def test_of_many_candidates_the_intervals_are_wider():
         assert one['num_compared'] == len(candidates) - 1
         widths.append(one['high'] - one['low'])
     assert widths[1] > 1.1 * widths[0]
+
+
+def test_no_claim_is_made_of_one_seed():
+    """Candidate c is best by far, but has one seed; b is told from a, without any."""
+    truth, answers = random_tables(3)
+    kept = np.zeros(600, dtype=bool)
+
+    def part(chosen):
+        columns = ('image_index', 'labels', 'boxes', 'scores')
+        return FoundObjects(*(getattr(answers, name)[chosen] for name in columns))
+
+    few, half = part(kept), part(np.arange(600) % 2 == 0)
+    candidates = {'a': [few] * 2, 'b': [half] * 2, 'c': [answers]}
+    records = difference_records(truth, candidates, 'a', (0.5,), 3, 40, 100)
+    (best,) = (r['candidates'] for r in records if r['kind'] == 'best')
+    assert best == ['b']
+    lonely = {name: seeds[:1] for name, seeds in candidates.items()}
+    records = difference_records(truth, lonely, 'a', (0.5,), 3, 40, 100)
+    assert {r['kind'] for r in records} == {'difference'}
 
 
 def test_missed_objects_by_occlusion():

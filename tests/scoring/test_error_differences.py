@@ -7,17 +7,21 @@ from toy_objects import WIDE, found, random_tables, truths
 from mmdetxfer.scoring import FoundObjects
 from mmdetxfer.scoring.bootstrap import difference_interval
 from mmdetxfer.scoring.error_differences import (
+    COUNTS,
     FALSE_KINDS,
+    SHARES,
     STATES,
     error_records,
     errors_of,
-    false_counts,
+    false_counts_of_images,
     found_shares,
     image_gains,
+    image_records,
+    resampled_false_counts,
     transitions,
 )
 from mmdetxfer.scoring.resampled_ap import image_weights
-from mmdetxfer.scoring.tide import error_gains, error_precisions
+from mmdetxfer.scoring.tide_gains import error_gains, error_precisions
 
 LOW, FAR = (0, 0, 10, 3), (50, 50, 60, 60)
 TRUTH = truths((0, 0, WIDE), (1, 0, WIDE), (1, 0, FAR), (2, 0, WIDE, True))
@@ -35,10 +39,9 @@ def test_objects_go_from_state_to_state():
     expected = np.zeros((4, 4))
     for before, after in (('found', 'missed'), ('Loc', 'found'), ('missed', 'missed')):
         expected[STATES.index(before), STATES.index(after)] = 1
-    np.testing.assert_array_equal(moves.counts, expected)
-    assert (moves.gained, moves.lost) == (1, 1)
+    np.testing.assert_array_equal(moves, expected)
     back = transitions(second, first)
-    np.testing.assert_array_equal(back.counts, expected.T)
+    np.testing.assert_array_equal(back, expected.T)
 
 
 def test_transitions_are_means_over_all_pairs_of_seeds():
@@ -47,8 +50,8 @@ def test_transitions_are_means_over_all_pairs_of_seeds():
     whole = errors(found((0, 0, WIDE, 0.9)), found((0, 0, WIDE, 0.9)))
     moves = transitions(half, whole)
     missed = STATES.index('missed')
-    assert moves.counts[0, 0] == 0.5 and moves.counts[missed, 0] == 0.5
-    assert moves.counts.sum() == 3
+    assert moves[0, 0] == 0.5 and moves[missed, 0] == 0.5
+    assert moves.sum() == 3
     np.testing.assert_array_equal(found_shares(half), [0.5, 0, 0, np.nan])
 
 
@@ -65,11 +68,11 @@ def test_false_detections_by_image_and_kind():
     """Image 1: one misplaced, one on nothing that does not count; image 2: left out."""
     answers = found((1, 0, LOW, 0.9), (1, 0, (90, 90, 99, 99), 0.8), (2, 0, LOW, 0.7))
     (own,) = errors(answers)
-    counts = false_counts(answers, own, np.array([True, False, True]), 3)
+    counts = false_counts_of_images(answers, own, np.array([True, False, True]), 3)
     expected = np.zeros((3, 5))
     expected[1, FALSE_KINDS.index('Loc')] = 1
     np.testing.assert_array_equal(counts, expected)
-    every = false_counts(answers, own, np.ones(3, dtype=bool), 3)
+    every = false_counts_of_images(answers, own, np.ones(3, dtype=bool), 3)
     assert every.sum() == 2 and every[1, FALSE_KINDS.index('Bkg')] == 1
 
 
@@ -103,7 +106,7 @@ def test_records_hold_every_measure_and_seed(two_candidates):
     moved = sum(r['objects'] for r in records if r['kind'] == 'transition')
     truth = two_candidates[0]
     assert moved == pytest.approx((~truth.is_ignored).sum())
-    shares = [r['value'] for r in records if r.get('measure') == 'share (Hoiem)']
+    shares = [r['value'] for r in records if r.get('measure') == SHARES]
     assert sum(shares) == pytest.approx(4)
 
 
@@ -129,7 +132,7 @@ def test_the_difference_of_gains_has_the_interval_of_seeds_and_images(two_candid
 
 def test_counts_differ_by_their_means_over_seeds(two_candidates):
     *_, records = two_candidates
-    own = [r for r in records if r.get('measure') == 'false detections']
+    own = [r for r in records if r.get('measure') == COUNTS]
     for kind in FALSE_KINDS:
         values = {
             name: [
@@ -145,3 +148,51 @@ def test_counts_differ_by_their_means_over_seeds(two_candidates):
         expected = np.mean(values['many']) - np.mean(values['few'])
         assert row['difference'] == pytest.approx(expected)
         assert row['variance_of_images'] >= 0
+
+
+def test_the_surest_are_chosen_anew_in_each_resample():
+    """Class 0 has an object in image 0 and one in image 1; false ones on 0 are surest.
+
+    As it is, the two surest are both false ones of image 0. Image 1 alone: its right
+    one. Image 0 twice: room for two, taken by copies of the surest.
+    """
+    truth = truths((0, 0, WIDE), (1, 0, WIDE))
+    answers = found((0, 0, FAR, 0.9), (0, 0, LOW, 0.8), (1, 0, WIDE, 0.7))
+    (own,) = errors_of(truth, {'one': [answers]})['one']
+    weights = np.array([[1, 1], [0, 2], [2, 0], [1, 0]], dtype=np.uint16)
+    counts = resampled_false_counts(truth, answers, own, 1, weights)
+    places = [FALSE_KINDS.index(kind) for kind in ('Bkg', 'Loc')]
+    assert counts[:, places].tolist() == [[1, 1], [0, 0], [2, 0], [1, 0]]
+    assert counts.sum() == 5
+
+
+def test_each_image_has_what_it_gained_and_its_false_detections():
+    """Image 1: two objects more; image 0: one less, and a false one more."""
+    candidates = {
+        'a': [found((0, 0, WIDE, 0.9))],
+        'b': [found((1, 0, WIDE, 0.9), (1, 0, FAR, 0.8), (0, 0, FAR, 0.7))],
+    }
+    own = errors_of(TRUTH, candidates)
+    names = ('x', 'y', 'z')
+    rows = image_records(TRUTH, candidates, own, 'a', 1, names)
+    assert [(r['image'], r['found'], r['false Bkg']) for r in rows] == [
+        ('x', -1.0, 1.0),
+        ('y', 2.0, 0.0),
+        ('z', 0.0, 0.0),
+    ]
+
+
+def test_what_is_undefined_is_in_no_difference(two_candidates):
+    """Without any detection a gain by finding all that was missed has no score."""
+    truth, candidates, _, _ = two_candidates
+    few = {'many': candidates['many'], 'none': [found(), found()]}
+    own = errors_of(truth, few)
+    similar = np.zeros((3, 3), dtype=bool)
+    records = error_records(truth, few, own, 'many', similar, 40, 20)
+    differences = [r for r in records if r['kind'] == 'error_difference']
+    assert not any(r['error'] in ('Miss', 'FN') for r in differences)
+    assert {r['error'] for r in differences} >= {'Cls', 'FP'}
+    assert all(np.isfinite(r['low']) for r in differences)
+    back = error_records(truth, few, own, 'none', similar, 40, 20)
+    named = [r['error'] for r in back if r['kind'] == 'error_difference']
+    assert 'Miss' not in named and 'Cls' in named

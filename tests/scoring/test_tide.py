@@ -12,10 +12,9 @@ from mmdetxfer.scoring.tide import (
     DETECTION_KINDS,
     MISSED,
     OBJECT_STATES,
-    error_gains,
-    error_precisions,
     find_errors,
 )
+from mmdetxfer.scoring.tide_gains import error_gains, error_precisions
 
 # Overlaps with WIDE of 0.6, 0.3, 0.1 and 0.05.
 CUT, LOW, EDGE, LESS = ((0, 0, 10, height) for height in (6, 3, 1, 0.5))

@@ -61,7 +61,7 @@ def test_ap_at_all_thresholds_is_compared_with_equal_ap_of_mmdet():
     command[-1] = '1'
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
-    assert 'expected an image, a detection and two resamples' in done.stderr
+    assert 'expected two images, a detection and two resamples' in done.stderr
 
 
 def test_other_ap_than_mmdets_stops_the_benchmark(monkeypatch):
@@ -73,6 +73,10 @@ def test_other_ap_than_mmdets_stops_the_benchmark(monkeypatch):
     rounded = dict(equal, eleven=np.array([[0.5, 0.58], [0.5, 0.5]]))
     assert voc_sweep.check_equal(equal, equal) == 0
     assert voc_sweep.check_equal(equal, rounded) == 1
+    undefined = dict(equal, area=np.array([[0.5, np.nan], [0.5, 0.5]]))
+    assert voc_sweep.check_equal(undefined, dict(equal, area=equal['area'].copy())) == 0
+    with pytest.raises(UserError, match='expected equal values, got nan'):
+        voc_sweep.check_equal(equal, undefined)
     with pytest.raises(UserError, match='AP by area: expected equal values, got 0.01'):
         voc_sweep.check_equal(equal, dict(equal, area=np.full((2, 2), 0.51)))
     with pytest.raises(UserError, match='by the rounding of recalls at most, got 0.1'):

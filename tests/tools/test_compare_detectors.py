@@ -94,7 +94,9 @@ def test_errors_and_pictures_of_the_cases(tools, here, files):
     assert len(moves) == 16
     kinds = {r['error'] for r in records(out, 'error_difference')}
     assert kinds == {'Cls', 'Loc', 'Both', 'Dupe', 'Bkg', 'Miss', 'FP', 'FN'}
-    for name in ('errors', 'error_differences', 'transitions'):
+    images = {r['image']: r['found'] for r in records(out, 'image')}
+    assert len(images) > 5 and sum(images.values()) > 0
+    for name in ('errors', 'error_differences', 'transitions', 'images'):
         assert (out / f'{name}.csv').is_file()
     for name in ('gains', 'occluded'):
         picture = cv2.imread(str(out / f'cases_good_{name}.png'))
@@ -131,7 +133,11 @@ def test_another_baseline_turns_the_sign_and_one_seed_says_so(tools, here, files
     whole = [r for r in differences if r['group'] == 'all' and r['score'][0] == 'A']
     whole = [r for r in whole if '-' not in r['score']]
     assert len(whole) == 18 and all(r['difference'] <= 0 for r in whole)
-    assert 'training noise unknown' in ended.printed
+    assert '(images alone, training' in ended.printed
+    assert 'best, or not to be told from it' not in ended.printed
+    # What is unknown is null, which every reader of JSON knows.
+    text = (here / 'out' / 'records.jsonl').read_text()
+    assert '"variance_of_seeds": null' in text and 'NaN' not in text
     # Fewer images, other scores: the option reaches the test set, which does not fit.
     few = ('--cfg-options', 'test_dataloader.dataset.indices=3')
     ended = tools(TOOL, *arguments, *few, cwd=here, fails=True)
@@ -141,9 +147,12 @@ def test_another_baseline_turns_the_sign_and_one_seed_says_so(tools, here, files
 @pytest.mark.parametrize(
     'words, message',
     [
-        (['poor0.npz'], "as NAME=FILE[,FILE...], got 'poor0.npz'"),
+        (['poor0.npz'], "digits and . + - _, got 'poor0.npz'"),
         (['a=x.npz', 'a=y.npz'], 'expected different candidates as NAME=FILE'),
-        (['a=none.npz'], 'none.npz'),
+        (['a=none.npz'], 'none.npz: expected predictions (.npz, .parquet)'),
+        (['r50/det=x.npz'], 'names of letters, digits and . + - _, got'),
+        (['a=x.npz,'], 'expected different candidates as NAME=FILE[,FILE...]'),
+        (['a=x.npz,x.npz'], "a: expected another file for each seed, got 'x.npz,x"),
         (['a=x.npz', '--baseline', 'b'], "--baseline: expected one of a, got 'b'"),
     ],
 )
@@ -156,3 +165,9 @@ def test_a_config_that_is_not_there_is_named(tools, here):
     arguments = ('a=x.npz', '--config', 'none.py', '--out', 'out')
     ended = tools(TOOL, *arguments, cwd=here, fails=True)
     assert 'config not found: expected a file at none.py' in ended.printed
+
+
+def test_too_few_resamples_are_refused(tools, here, files):
+    arguments = (*files, '--config', DET, '--out', 'out', '--resamples', '1')
+    ended = tools(TOOL, *arguments, cwd=here, fails=True)
+    assert 'expected 2 resamples and 2 images at least' in ended.printed

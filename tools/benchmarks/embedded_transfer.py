@@ -21,20 +21,24 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
 
+from mmdetxfer.checkpoints.writing import sha256_of_file, write_text_atomically
+from mmdetxfer.config_hash import config_hash
 from mmdetxfer.errors import UserError, one_line_errors
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / 'configs' / 'transfer_det'
 TRANSFER = CONFIGS / 'sniper_r18-c4c5_1xb16-7e_world-voc.py'
 SCRATCH = CONFIGS / 'sniper_r18-c4c5-scratch_1xb16-7e_world-voc.py'
-RATES = (0.01, 0.03, 0.09)
+# At 0.01 all candidates were far from trained (AP50 on val 0.007 to 0.061).
+RATES = (0.03, 0.06, 0.12)
 # Candidate: the last checkpoint of its training, and its seeds.
 CANDIDATES = {
     'cls': ('epoch_21.pth', (0, 1, 2)),
@@ -94,16 +98,16 @@ def hold(work_dir: Path) -> None:
 def fine_tune(folder: Path, checkpoint: Path | None, options: list, split: str) -> Path:
     """Train and test once, if that is not done; return the predictions."""
     found = folder / 'predictions.npz'
+    config = SCRATCH if checkpoint is None else TRANSFER
+    # No image of the test set is looked at before the one score at the end.
+    options = ['train_cfg.val_begin=1000', *options]
+    keep_settings(folder, config, checkpoint, [*options, split])
     if found.is_file():
         return found
-    folder.mkdir(parents=True, exist_ok=True)
     print(f'fine-tuning in {folder}', flush=True)
     log = folder / 'log.txt'
-    config = SCRATCH if checkpoint is None else TRANSFER
     if checkpoint is not None:
         options = [f'load_from={checkpoint}', *options]
-    # Test images are for the one score at the end.
-    options = ['train_cfg.val_interval=100', *options]
     arguments = [config, '--work-dir', folder, '--resume', '--cfg-options', *options]
     run_tool('train.py', arguments, log)
     last = (folder / 'last_checkpoint').read_text().strip()
@@ -113,12 +117,40 @@ def fine_tune(folder: Path, checkpoint: Path | None, options: list, split: str) 
     return found
 
 
+def keep_settings(
+    folder: Path, config: Path, checkpoint: Path | None, options: list
+) -> None:
+    """Write down what a folder holds; refuse one that holds something else."""
+    mine = dict(
+        config=hash_of(config),
+        checkpoint=None if checkpoint is None else sha256_of_file(checkpoint),
+        options=options,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / 'settings.json'
+    if not path.is_file():
+        write_text_atomically(path, json.dumps(mine, indent=1))
+    theirs = json.loads(path.read_text())
+    other = [key for key in mine if mine[key] != theirs[key]]
+    if other:
+        raise UserError(
+            f'{folder}: it holds results of another {" and ".join(other)}; remove '
+            'it, or name another --work-dir'
+        )
+
+
+@cache
+def hash_of(config: Path) -> str:
+    """Return a config's hash, read once: mmengine cannot read in two threads."""
+    return config_hash(config)
+
+
 def checkpoint_of(args: argparse.Namespace, name: str, seed: int) -> Path | None:
     """Return the file that a candidate begins with."""
-    file, _ = CANDIDATES[name]
+    file, _ = CANDIDATES.get(name, (None, ()))
     if file is None:
         return None
-    path = Path(args.candidates).resolve() / name / f'seed_{seed}' / file
+    path = args.candidates / name / f'seed_{seed}' / file
     if not path.is_file():
         raise UserError(
             f'{path}: expected a candidate there; make them with bash '
@@ -129,7 +161,7 @@ def checkpoint_of(args: argparse.Namespace, name: str, seed: int) -> Path | None
 
 def trial(args: argparse.Namespace, name: str, rate: float) -> Path:
     """Fine-tune with a rate on the train split; return predictions for val."""
-    folder = Path(args.work_dir).resolve() / 'trials' / name / f'rate_{rate}'
+    folder = args.work_dir / 'trials' / name / f'rate_{rate}'
     options = ['randomness.seed=0', f'optim_wrapper.optimizer.lr={rate}']
     options += [f'train_dataloader.dataset.dataset.ann_file={SPLITS}/train.txt']
     return fine_tune(folder, checkpoint_of(args, name, 0), options, f'{SPLITS}/val.txt')
@@ -137,13 +169,10 @@ def trial(args: argparse.Namespace, name: str, rate: float) -> Path:
 
 def final(args: argparse.Namespace, name: str, seed: int, rate: float) -> Path:
     """Fine-tune with the chosen rate on both splits; return predictions for test."""
-    folder = Path(args.work_dir).resolve() / 'finals' / name / f'seed_{seed}'
+    folder = args.work_dir / 'finals' / name / f'seed_{seed}'
     options = [f'randomness.seed={seed}', f'optim_wrapper.optimizer.lr={rate}']
-    checkpoint = None
-    if name == LONGER:
-        options += TWICE
-    else:
-        checkpoint = checkpoint_of(args, name, seed)
+    options += TWICE if name == LONGER else []
+    checkpoint = checkpoint_of(args, name, seed)
     return fine_tune(folder, checkpoint, options, f'{SPLITS}/test.txt')
 
 
@@ -184,10 +213,35 @@ def all_of(
     """Run all keys; when one fails, none is begun any more."""
     futures = {key: pool.submit(run, key) for key in keys}
     try:
-        return {key: future.result() for key, future in futures.items()}
-    except BaseException:
+        wait(futures.values(), return_when=FIRST_EXCEPTION)
+    finally:
+        # Of those that ended, the first that failed says why.
         pool.shutdown(wait=False, cancel_futures=True)
-        raise
+    for future in futures.values():
+        if future.done() and not future.cancelled():
+            future.result()
+    return {key: future.result() for key, future in futures.items()}
+
+
+def choose(args: argparse.Namespace) -> dict[str, float]:
+    """Return the best rate of each candidate on val, after all trials."""
+    keys = [(name, rate) for rate in RATES for name in CANDIDATES]
+    with ThreadPoolExecutor(args.jobs) as pool:
+        files = all_of(pool, keys, lambda key: trial(args, *key))
+    scores = trial_scores(files)
+    chosen = {
+        name: max(by_rate, key=lambda rate: sum(by_rate[rate]))
+        for name, by_rate in scores.items()
+    }
+    print_trials(scores, chosen)
+    lines = [
+        dict(candidate=name, rate=rate, AP50=value[0], AP70=value[1])
+        for name, by_rate in scores.items()
+        for rate, value in by_rate.items()
+    ]
+    text = ''.join(json.dumps(line) + '\n' for line in lines)
+    write_text_atomically(args.work_dir / 'trials.jsonl', text)
+    return {**chosen, LONGER: chosen['scratch']}
 
 
 def stop(*_: object) -> None:
@@ -204,38 +258,29 @@ def main() -> None:
     if args.jobs < 1:
         raise UserError(f'--jobs: expected 1 or more, got {args.jobs}')
     signal.signal(signal.SIGTERM, stop)
-    work_dir = Path(args.work_dir)
-    hold(work_dir)
+    args.work_dir = Path(args.work_dir).resolve()
+    args.candidates = Path(args.candidates).resolve()
+    # The configs' data are relative to the repository.
+    os.chdir(ROOT)
+    hold(args.work_dir)
+    seeds = {name: seeds for name, (_, seeds) in CANDIDATES.items()}
+    seeds[LONGER] = seeds['scratch']
+    keys = [(name, seed) for name, own in seeds.items() for seed in own]
+    for key in keys:
+        checkpoint_of(args, *key)
+    for config in (TRANSFER, SCRATCH):
+        hash_of(config)
+    chosen = choose(args)
+    keys.sort(key=lambda key: key[1])
     with ThreadPoolExecutor(args.jobs) as pool:
-        keys = [(name, rate) for rate in RATES for name in CANDIDATES]
-        files = all_of(pool, keys, lambda key: trial(args, *key))
-        scores = trial_scores(files)
-        chosen = {
-            name: max(by_rate, key=lambda rate: sum(by_rate[rate]))
-            for name, by_rate in scores.items()
-        }
-        print_trials(scores, chosen)
-        lines = [
-            dict(candidate=name, rate=rate, AP50=value[0], AP70=value[1])
-            for name, by_rate in scores.items()
-            for rate, value in by_rate.items()
-        ]
-        text = ''.join(json.dumps(line) + '\n' for line in lines)
-        (work_dir / 'trials.jsonl').write_text(text)
-        chosen[LONGER] = chosen['scratch']
-        seeds = {name: seeds for name, (_, seeds) in CANDIDATES.items()}
-        seeds[LONGER] = seeds['scratch']
-        keys = [(name, seed) for name, own in seeds.items() for seed in own]
-        keys.sort(key=lambda key: key[1])
         found = all_of(pool, keys, lambda key: final(args, *key, chosen[key[0]]))
     words = [
         f'{name}=' + ','.join(str(found[name, seed]) for seed in own)
         for name, own in seeds.items()
     ]
-    log = work_dir / 'comparison.txt'
+    log = args.work_dir / 'comparison.txt'
     log.unlink(missing_ok=True)
-    out = work_dir / 'comparison'
-    options = ['--config', TRANSFER, '--out', out]
+    options = ['--config', TRANSFER, '--out', args.work_dir / 'comparison']
     run_tool('analysis_tools/compare_detectors.py', [*words, *options], log)
     print(log.read_text())
 
