@@ -52,7 +52,10 @@ TRANSFORMS = Registry(
     'transform',
     parent=MMENGINE_TRANSFORMS,
     scope='mmdetxfer',
-    locations=['mmdetxfer.datasets.chip_transforms'],
+    locations=[
+        'mmdetxfer.datasets.chip_transforms',
+        'mmdetxfer.datasets.segmentation_transforms',
+    ],
 )
 MODELS = Registry(
     'model',
