@@ -161,3 +161,102 @@ def draw_cases(cases: Sequence[Case], names: tuple[str, str], path: Path) -> Non
     figure.legend(handles=lines, loc='outside lower center', ncols=5, fontsize=8)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def draw_band_curves(
+    scores: Sequence[dict], widths: Sequence[float], stem: Path
+) -> None:
+    """Draw mIoU inside and outside of bands against their width, a line a candidate.
+
+    The band is from the worst to the best seed at each width (pointwise).
+
+    Args:
+        scores: Records of kind 'score' (``scoring.segmentation_comparison``).
+        widths: The widths.
+        stem: The files' path without their ending.
+    """
+    figure, panels = plt.subplots(1, 2, figsize=(9.0, 3.8), constrained_layout=True)
+    titles = {'inside': 'within the width (trimap)', 'outside': 'beyond (anti-trimap)'}
+    for axes, (side, title) in zip(panels, titles.items(), strict=True):
+        for name in dict.fromkeys(row['candidate'] for row in scores):
+            own = [row for row in scores if row['candidate'] == name]
+            seeds = np.array(
+                [
+                    [
+                        row['value']
+                        for row in own
+                        if row['score'] == f'mIoU {side} {w:g}'
+                    ]
+                    for w in widths
+                ]
+            )
+            count = seeds.shape[1]
+            label = f'{name}, {count} seed{"s" * (count > 1)}'
+            (line,) = axes.plot(widths, seeds.mean(1), marker='o', ms=3, label=label)
+            if count > 1:
+                ends = (widths, seeds.min(1), seeds.max(1))
+                axes.fill_between(*ends, color=line.get_color(), alpha=0.2, lw=0)
+        axes.set_xlabel('width of the band')
+        axes.set_ylabel('mIoU')
+        axes.set_title(title, fontsize=10)
+        axes.grid(alpha=0.3)
+    panels[0].legend(
+        title='band: range of seeds, pointwise', fontsize=8, title_fontsize=8
+    )
+    for suffix in ('.png', '.svg'):
+        figure.savefig(stem.with_suffix(suffix), dpi=150)
+    plt.close(figure)
+
+
+@dataclass(frozen=True)
+class SegmentationCase:
+    """An image with its true labels and those of two segmentors.
+
+    Args:
+        image: (H, W, 3) RGB.
+        title: What is written beside it.
+        maps: (H, W) labels: true, of the baseline, of the candidate.
+    """
+
+    image: np.ndarray
+    title: str
+    maps: tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def draw_segmentation_cases(
+    cases: Sequence[SegmentationCase],
+    names: tuple[str, str],
+    palette: Sequence[Sequence[int]],
+    ignore_index: int,
+    path: Path,
+) -> None:
+    """Draw image, truth, both segmentations and where they differ, a row an image.
+
+    In the last column pixels that the candidate alone has right are green, those that
+    the baseline alone has right are red.
+    """
+    colours = np.full((256, 3), 255, dtype=np.uint8)
+    for label, colour in enumerate(palette):
+        colours[label] = colour
+    colours[ignore_index] = (224, 224, 192)
+    size = (11.0, 2.4 * len(cases) + 0.4)
+    figure, panels = plt.subplots(
+        len(cases), 5, figsize=size, squeeze=False, constrained_layout=True
+    )
+    heads = ('image', 'truth', *names, f'{names[1]} right (green), wrong (red)')
+    for axes, head in zip(panels[0], heads, strict=True):
+        axes.set_title(head, fontsize=9)
+    for row, case in zip(panels, cases, strict=True):
+        truth, first, second = case.maps
+        valid = truth != ignore_index
+        change = np.full((*truth.shape, 3), 240, dtype=np.uint8)
+        change[valid & (second == truth) & (first != truth)] = (26, 152, 80)
+        change[valid & (second != truth) & (first == truth)] = (227, 26, 28)
+        pictures = (case.image, *(colours[one] for one in case.maps), change)
+        for axes, picture in zip(row, pictures, strict=True):
+            axes.imshow(picture)
+            axes.set_xticks([])
+            axes.set_yticks([])
+        row[0].set_ylabel(case.title, fontsize=8)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

@@ -6,7 +6,7 @@ images of equal names in different folders stay apart.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,10 @@ def prediction_writer(out: str, cfg: Any, checkpoint: str) -> BaseMetric:
     local = Path(checkpoint)
     digest = sha256_of_file(local) if local.is_file() else f'address:{checkpoint}'
     name = Path(cfg.filename or 'config').name
-    return PredictionWriter(path, task, digest, name, _image_root(cfg))
+    return PredictionWriter(path, task, digest, name, image_root(cfg))
 
 
-def _image_root(cfg: Any) -> Path | None:
+def image_root(cfg: Any) -> Path | None:
     """Return the folder of the test images; of several, the one they have in common."""
     folders = []
     for dataset in _innermost(cfg.test_dataloader.dataset):
@@ -92,6 +92,21 @@ def _host_dump(out: str, cfg: Any) -> BaseMetric:
 
         return DumpDetResults(out_file_path=out)
     return DumpResults(out_file_path=out)
+
+
+def image_id_of(info: Mapping[str, Any], root: Path | None) -> str:
+    """Return the data set's own id, else the image's path under the images' folder.
+
+    Args:
+        info: What is known of an image.
+        root: What ``image_root`` says.
+    """
+    if 'img_id' in info:
+        return str(info['img_id'])
+    path = Path(info['img_path'])
+    if root is not None and path.is_relative_to(root):
+        path = path.relative_to(root)
+    return path.with_suffix('').as_posix()
 
 
 class PredictionWriter(BaseMetric):
@@ -162,13 +177,7 @@ class PredictionWriter(BaseMetric):
         return {}
 
     def _image_id(self, sample: dict) -> str:
-        """Return the data set's own id, else the image's path under its folder."""
-        if 'img_id' in sample:
-            return str(sample['img_id'])
-        path = Path(sample['img_path'])
-        if self.image_root is not None and path.is_relative_to(self.image_root):
-            path = path.relative_to(self.image_root)
-        return path.with_suffix('').as_posix()
+        return image_id_of(sample, self.image_root)
 
     def _detection(self, sample: dict, image_id: str) -> dict:
         found = sample['pred_instances']
