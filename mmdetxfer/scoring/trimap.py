@@ -56,13 +56,24 @@ def edges(labels: np.ndarray, beyond: bool = False) -> np.ndarray:
         labels: (H, W) labels.
         beyond: Whether what is beyond the image's border is another label.
     """
-    padded = np.pad(labels.astype(np.int32), 1, mode='edge')
-    if beyond:
-        padded = np.pad(labels.astype(np.int32), 1, constant_values=-1)
-    kernel = np.ones((3, 3), np.uint8)
-    floats = padded.astype(np.float32)
-    highest, lowest = cv2.dilate(floats, kernel), cv2.erode(floats, kernel)
-    return (highest != lowest)[1:-1, 1:-1]
+    found = np.zeros(labels.shape, dtype=np.bool_)
+    _mark_edges(labels, beyond, found)
+    return found
+
+
+@numba.njit(cache=True)
+def _mark_edges(labels, beyond, found):
+    height, width = labels.shape
+    for y in range(height):
+        for x in range(width):
+            if y == 0 or x == 0 or y == height - 1 or x == width - 1:
+                found[y, x] |= beyond
+            # Half of the neighbours: a pair that differs marks both.
+            for dy, dx in ((0, 1), (1, -1), (1, 0), (1, 1)):
+                if y + dy < height and 0 <= x + dx < width:
+                    if labels[y + dy, x + dx] != labels[y, x]:
+                        found[y, x] = True
+                        found[y + dy, x + dx] = True
 
 
 def distances_to(pixels: np.ndarray, metric: str) -> np.ndarray:

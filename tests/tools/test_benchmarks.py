@@ -107,3 +107,20 @@ def test_drawn_candidates_are_equally_good_and_seeds_vary_as_told(monkeypatch):
     within = scores.var(axis=2, ddof=1).mean() * interval_coverage.NUM_IMAGES
     assert within == pytest.approx(9.25, rel=0.1)
     assert abs((scores[:, 0] - scores[:, 1]).mean()) < 0.05
+
+
+def test_bands_are_compared_with_equal_counts_by_dilations(monkeypatch):
+    command = [sys.executable, str(BENCHMARKS / 'trimap_speed.py'), '--images', '2']
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r'ratio of the first two +│ \d+', done.stdout)
+    command[-1] = '0'
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and '--images: expected 1 or more' in done.stderr
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import trimap_speed
+
+    monkeypatch.setattr(trimap_speed, 'by_dilations', lambda *maps: np.zeros(3))
+    monkeypatch.setattr(sys, 'argv', ['trimap_speed.py', '--images', '1'])
+    with pytest.raises(UserError, match='expected equal counts by dilations and by'):
+        trimap_speed.main.__wrapped__()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def args(tool, here, monkeypatch):
             path.touch()
     root = here / 'work_dirs/world_small'
     root.symlink_to(here / 'work_dirs/world_tiny')
-    found = Namespace(candidates='candidates', work_dir='out', jobs=2)
+    found = Namespace(task='detection', candidates='candidates', work_dir='out', jobs=2)
     monkeypatch.setattr(tool, 'parse_args', lambda: Namespace(**vars(found)))
     return found
 
@@ -90,14 +91,17 @@ def calls(tool, monkeypatch):
         if name == 'train.py':
             (log.parent / 'last_checkpoint').write_text('weights.pth')
         elif name == 'test.py':
-            (option,) = (w for w in words if w.startswith('test_dataloader'))
+            options = [w for w in words if w.startswith('test_dataloader')]
+            split = 'VOC2007/ImageSets/Main/test.txt'
+            if options:
+                split = options[0].partition('=')[2]
             parts = log.parent.parts
             rate = next((p[5:] for p in parts if p.startswith('rate_')), '0.03')
             share = SHARES[float(rate)]
             if 'cls' in parts:
                 share = SHARES_OF_CLS[float(rate)]
             path = Path(words[words.index('--out') + 1])
-            write_found(path, option.partition('=')[2], *share)
+            write_found(path, split, *share)
         else:
             log.write_text('the comparison')
 
@@ -125,13 +129,14 @@ def test_rates_are_chosen_on_val_and_refitted_on_all_for_test(
         assert f'optim_wrapper.optimizer.lr={rate}' in words
         loaded = [w for w in words if w.startswith('load_from=')]
         if 'scratch' in name:
-            assert words[0] == str(tool.SCRATCH) and not loaded
+            assert words[0] == str(tool.DETECTION.scratch) and not loaded
         else:
             assert f'{name}/seed_{seed}' in loaded[0]
         assert ('train_cfg.max_epochs=14' in words) == (name == 'scratch-longer')
     tests = [words for name, words in calls if name == 'test.py']
-    splits = [w.rpartition('/')[2] for words in tests for w in words if 'ann_file' in w]
-    assert sorted(set(splits)) == ['test.txt', 'val.txt'] and len(splits) == 29
+    on_val = [any('Main/val.txt' in word for word in words) for words in tests]
+    assert len(on_val) == 29 and sum(on_val) == 15
+    assert all('--tta' in words for words in tests)
     name, words = calls[-1]
     assert name == 'analysis_tools/compare_detectors.py'
     assert [word.partition('=')[0] for word in words[:6]] == [
@@ -155,27 +160,58 @@ def keys_of(node, path=''):
     return set().union(*(keys_of(v, f'{path}.{k}') for k, v in node.items()))
 
 
-def test_options_reach_the_config(tool):
-    """The splits, the longer schedule and the rate are keys that exist."""
-    cfg = Config.fromfile(tool.TRANSFER)
-    options = ['optim_wrapper.optimizer.lr=0.5', *tool.TWICE]
-    options.append(f'train_dataloader.dataset.dataset.ann_file={tool.SPLITS}/train.txt')
-    options.append(f'test_dataloader.dataset.ann_file={tool.SPLITS}/val.txt')
+@pytest.mark.parametrize('name', ['detection', 'segmentation'])
+def test_options_reach_the_config(tool, name):
+    """The parts, the longer schedule and the rate are keys that exist."""
+    task = tool.TASKS[name]
+    cfg = Config.fromfile(task.transfer)
+    options = ['optim_wrapper.optimizer.lr=0.5', *task.longer, *task.part, *task.rest]
     pairs = (option.partition('=') for option in options)
     before = cfg.to_dict()
     cfg.merge_from_dict({k: DictAction._parse_iterable(v) for k, _, v in pairs})
-    assert before['test_dataloader']['dataset']['ann_file'].endswith('test.txt')
-    assert before['optim_wrapper']['optimizer']['lr'] == 0.03
-    assert cfg.optim_wrapper.optimizer.lr == 0.5
     after = cfg.to_dict()
     for part in ('train_dataloader', 'test_dataloader', 'optim_wrapper', 'train_cfg'):
         assert keys_of(after[part]) == keys_of(before[part])
-    assert before['train_dataloader']['dataset']['dataset']['ann_file'].endswith(
-        'trainval.txt'
-    )
-    assert cfg.train_cfg.max_epochs == 2 * before['train_cfg']['max_epochs']
-    assert cfg.param_scheduler[1].milestones == [10]
-    assert before['param_scheduler'][1]['milestones'] == [5]
+        assert after[part] != before[part]
+    length = 'max_epochs' if name == 'detection' else 'max_iters'
+    assert after['train_cfg'][length] == 2 * before['train_cfg'][length]
+    steps = [one['param_scheduler'][1]['milestones'] for one in (before, after)]
+    assert steps[1] == [2 * steps[0][0]]
+    scratch = Config.fromfile(task.scratch).to_dict()
+    for part in ('train_dataloader', 'optim_wrapper', 'train_cfg', 'param_scheduler'):
+        assert scratch[part] == before[part]
+
+
+def test_a_segmentors_part_and_rest_are_apart_and_all_together_the_whole(tool, here):
+    """VOC's own images, and SBD's others."""
+    from mmengine.registry import DATASETS, init_default_scope
+
+    from mmdetxfer.datasets.sbd_labels import convert_sbd
+    from mmdetxfer.worlds import sbd, voc
+
+    devkit = here / 'VOCdevkit'
+    voc.write_voc2012(devkit / 'VOC2012', {'train': 5, 'val': 3}, 0)
+    sbd.write(devkit / 'VOCaug', {'train': 5, 'val': 3}, 0)
+    convert_sbd(devkit / 'VOC2012', devkit / 'VOCaug')
+    task = tool.SEGMENTATION
+
+    def images(loader, options):
+        cfg = Config.fromfile(task.transfer)
+        pairs = (option.partition('=') for option in options)
+        cfg.merge_from_dict({k: DictAction._parse_iterable(v) for k, _, v in pairs})
+        init_default_scope('mmseg')
+        settings = cfg[loader].dataset
+        for one in (settings, *settings.get('datasets', ())):
+            if 'data_root' in one:
+                one.data_root = str(devkit / 'VOC2012')
+        data = DATASETS.build(settings)
+        return {data.get_data_info(k)['img_path'] for k in range(len(data))}
+
+    part = images('train_dataloader', task.part)
+    rest = images('test_dataloader', task.rest)
+    assert part and rest and not part & rest
+    assert part | rest == images('train_dataloader', ())
+    assert not (part | rest) & images('test_dataloader', ())
 
 
 def test_a_candidate_that_is_not_there_stops_all(tool, args, calls):
@@ -217,6 +253,34 @@ def test_when_one_fails_none_is_begun_any_more(tool, args, monkeypatch):
     with pytest.raises(UserError, match='the reason'):
         tool.main.__wrapped__()
     assert len(begun) <= 3
+
+
+def test_segmentors_are_chosen_by_their_miou(tool, here):
+    """Of label maps that are the truth, and of background alone."""
+    import cv2
+
+    from mmdetxfer.evaluation.segmentor_comparison import read_labels, read_test_set
+    from mmdetxfer.predictions import label_map_name, write_manifest
+    from mmdetxfer.worlds import voc
+
+    devkit = here / 'VOCdevkit'
+    voc.write_voc2012(devkit / 'VOC2012', {'train': 5, 'val': 3}, 0)
+    root = f'test_dataloader.dataset.data_root={devkit}/VOC2012'
+    task = replace(tool.SEGMENTATION, rest=(root,))
+    data = read_test_set(str(task.transfer), [root])
+    files = {}
+    for rate, is_right in ((0.02, True), (0.06, False)):
+        folder = here / f'maps_{rate}'
+        folder.mkdir()
+        for image, path in data.labels.items():
+            labels = read_labels(path) % 255
+            maps = labels if is_right else labels * 0
+            cv2.imwrite(str(folder / label_map_name(image)), maps)
+        header = PredictionHeader('segmentation', data.classes, 'hash', 'config.py')
+        write_manifest(folder, header, list(data.labels))
+        files['cls', rate] = folder
+    scores = tool.trial_scores(Namespace(task=task), files)
+    assert scores['cls'][0.02] == [1.0] and scores['cls'][0.06][0] < 0.5
 
 
 def test_a_termination_ends_the_trainings(tool, monkeypatch):
