@@ -5,8 +5,8 @@
 #
 #   det      detection on chips of the source images, from scratch     seeds 0 to 2
 #   cls      classification of the very same images, from scratch      seeds 0 to 2
-#   cls-det  detection that begins with cls                            seed 0
-#   cls-longer  cls trained on for what the detection stage costs      seed 0
+#   cls-det  detection that begins with cls of the same seed           seeds 0 to 2
+#   cls-longer  cls trained on for what the detection stage costs      seeds 0 to 2
 #
 # into work_dirs/embedded_candidates/NAME/seed_N/ (scratch, the third candidate, is no
 # file). JOBS trainings (2 by default) run at a time with one thread each, whatever the
@@ -42,8 +42,11 @@ first=$(for seed in 0 1 2; do
     echo "cls $seed epoch_21.pth ${cls}_1xb32-21e_$world"
     echo "det $seed epoch_4.pth ${det}_1xb16-4e_$world"
 done)
-second="cls-det 0 epoch_4.pth ${det}-cls_1xb16-4e_$world cls/seed_0/epoch_21.pth
-cls-longer 0 epoch_21.pth ${cls}-longer_1xb32-21e_$world cls/seed_0/epoch_21.pth"
+second=$(for seed in 0 1 2; do
+    begin="cls/seed_$seed/epoch_21.pth"
+    echo "cls-det $seed epoch_4.pth ${det}-cls_1xb16-4e_$world $begin"
+    echo "cls-longer $seed epoch_21.pth ${cls}-longer_1xb32-21e_$world $begin"
+done)
 
 # What the configs say, without their comments: a hash and a path, a line each.
 HASHES=$("$PYTHON" tools/misc/hash_configs.py \
@@ -97,7 +100,11 @@ train_all() {
 
 "$PYTHON" tools/make_world.py --out work_dirs/world_source --size 2000 \
     --formats imagenet_loc
-"$PYTHON" tools/make_world.py --out work_dirs/world_small --size small --formats voc2007
+target=work_dirs/world_small
+"$PYTHON" tools/make_world.py --out "$target" --size small \
+    --formats voc2007 voc2012 sbd occlusion
+"$PYTHON" tools/dataset_converters/voc_sbd.py "$target/VOCdevkit" \
+    "$target/VOCdevkit/VOCaug"
 train_all "$first"
 train_all "$second"
 echo "the embedded candidates are in $OUT"

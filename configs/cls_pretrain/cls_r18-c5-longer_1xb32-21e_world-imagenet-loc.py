@@ -7,8 +7,7 @@ the classifier's last weights, its head included.
 Command: python tools/train.py
 configs/cls_pretrain/cls_r18-c5-longer_1xb32-21e_world-imagenet-loc.py
 Data and first stage: bash tools/embedded_candidates.sh
-Expected: more than after the first stage: with a quarter of the rate, a top-1 accuracy
-on val of 90.3 % after 87.5 (seed 0).
+Expected: a top-1 accuracy on val of 93.0 % (seed 0); after the first stage 89.3.
 """
 
 _base_ = './cls_r18-c5_1xb32-21e_world-imagenet-loc.py'

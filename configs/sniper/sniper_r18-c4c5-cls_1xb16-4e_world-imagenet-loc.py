@@ -6,8 +6,8 @@ configs/cls_pretrain/cls_r18-c5_1xb32-21e_world-imagenet-loc.py, the rest begins
 Command: python tools/train.py
 configs/sniper/sniper_r18-c4c5-cls_1xb16-4e_world-imagenet-loc.py
 Data and first stage: bash tools/embedded_candidates.sh
-Expected: more than from scratch: with a quarter of the rate, mAP by area at IoU 0.5 /
-0.7 on val at one scale was 0.487 / 0.363 (seed 0).
+Expected: mAP by area at IoU 0.5 / 0.7 on val at one scale of 0.528 / 0.439 (seed 0);
+from scratch it is 0.257 / 0.227.
 """
 
 _base_ = './sniper_r18-c4c5_1xb16-4e_world-imagenet-loc.py'

@@ -115,8 +115,8 @@ def test_rates_are_chosen_on_val_and_refitted_on_all_for_test(
     tool.main()
     trainings = [words for name, words in calls if name == 'train.py']
     trials = [words for words in trainings if 'trials' in words[2]]
-    # Five candidates with three rates; 11 seeds, and scratch for longer with three.
-    assert len(trials) == 15 and len(trainings) == 15 + 11 + 3
+    # Five candidates with three rates; three seeds of each, and of scratch for longer.
+    assert len(trials) == 15 and len(trainings) == 15 + 15 + 3
     for words in trials:
         assert any('Main/train.txt' in word for word in words)
         assert 'randomness.seed=0' in words
@@ -135,7 +135,7 @@ def test_rates_are_chosen_on_val_and_refitted_on_all_for_test(
         assert ('train_cfg.max_epochs=14' in words) == (name == 'scratch-longer')
     tests = [words for name, words in calls if name == 'test.py']
     on_val = [any('Main/val.txt' in word for word in words) for words in tests]
-    assert len(on_val) == 29 and sum(on_val) == 15
+    assert len(on_val) == 33 and sum(on_val) == 15
     assert all('--tta' in words for words in tests)
     name, words = calls[-1]
     assert name == 'analysis_tools/compare_detectors.py'

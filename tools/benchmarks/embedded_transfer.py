@@ -42,8 +42,8 @@ CANDIDATES = {
     'cls': ('epoch_21.pth', (0, 1, 2)),
     'scratch': (None, (0, 1, 2)),
     'det': ('epoch_4.pth', (0, 1, 2)),
-    'cls-longer': ('epoch_21.pth', (0,)),
-    'cls-det': ('epoch_4.pth', (0,)),
+    'cls-longer': ('epoch_21.pth', (0, 1, 2)),
+    'cls-det': ('epoch_4.pth', (0, 1, 2)),
 }
 LONGER = 'scratch-longer'
 running: set[subprocess.Popen] = set()
