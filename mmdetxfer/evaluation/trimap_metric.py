@@ -116,4 +116,7 @@ class TrimapMetric(BaseMetric):
 def _labels(data: Mapping[str, Any]) -> np.ndarray:
     labels = data['data']
     labels = labels.cpu().numpy() if hasattr(labels, 'cpu') else np.asarray(labels)
-    return labels.reshape(labels.shape[-2:])
+    labels = labels.reshape(labels.shape[-2:])
+    # Eight bits are counted several times as fast; others are refused later.
+    fits = labels.size and labels.min() >= 0 and labels.max() <= 255
+    return labels.astype(np.uint8) if fits else labels
