@@ -166,41 +166,45 @@ def draw_cases(cases: Sequence[Case], names: tuple[str, str], path: Path) -> Non
 def draw_band_curves(
     scores: Sequence[dict], widths: Sequence[float], stem: Path
 ) -> None:
-    """Draw mIoU inside and outside of bands against their width, a line a candidate.
+    """Draw mIoU and accuracy inside and outside of bands against their width.
 
-    The band is from the worst to the best seed at each width (pointwise).
+    A line is a candidate; its band is from the worst to the best seed at each width
+    (pointwise).
 
     Args:
         scores: Records of kind 'score' (``scoring.segmentation_comparison``).
         widths: The widths.
         stem: The files' path without their ending.
     """
-    figure, panels = plt.subplots(1, 2, figsize=(9.0, 3.8), constrained_layout=True)
+    figure, panels = plt.subplots(2, 2, figsize=(9.0, 7.0), constrained_layout=True)
     titles = {'inside': 'within the width (trimap)', 'outside': 'beyond (anti-trimap)'}
-    for axes, (side, title) in zip(panels, titles.items(), strict=True):
-        for name in dict.fromkeys(row['candidate'] for row in scores):
-            own = [row for row in scores if row['candidate'] == name]
-            seeds = np.array(
-                [
+    for row, measure in zip(panels, ('mIoU', 'class accuracy'), strict=True):
+        for axes, (side, title) in zip(row, titles.items(), strict=True):
+            for name in dict.fromkeys(one['candidate'] for one in scores):
+                own = [one for one in scores if one['candidate'] == name]
+                seeds = np.array(
                     [
-                        row['value']
-                        for row in own
-                        if row['score'] == f'mIoU {side} {w:g}'
+                        [
+                            one['value']
+                            for one in own
+                            if one['score'] == f'{measure} {side} {width:g}'
+                        ]
+                        for width in widths
                     ]
-                    for w in widths
-                ]
-            )
-            count = seeds.shape[1]
-            label = f'{name}, {count} seed{"s" * (count > 1)}'
-            (line,) = axes.plot(widths, seeds.mean(1), marker='o', ms=3, label=label)
-            if count > 1:
-                ends = (widths, seeds.min(1), seeds.max(1))
-                axes.fill_between(*ends, color=line.get_color(), alpha=0.2, lw=0)
-        axes.set_xlabel('width of the band')
-        axes.set_ylabel('mIoU')
-        axes.set_title(title, fontsize=10)
-        axes.grid(alpha=0.3)
-    panels[0].legend(
+                )
+                count = seeds.shape[1]
+                label = f'{name}, {count} seed{"s" * (count > 1)}'
+                (line,) = axes.plot(
+                    widths, seeds.mean(1), marker='o', ms=3, label=label
+                )
+                if count > 1:
+                    ends = (widths, seeds.min(1), seeds.max(1))
+                    axes.fill_between(*ends, color=line.get_color(), alpha=0.2, lw=0)
+            axes.set_xlabel('width of the band')
+            axes.set_ylabel(measure)
+            axes.set_title(title, fontsize=10)
+            axes.grid(alpha=0.3)
+    panels[0, 0].legend(
         title='band: range of seeds, pointwise', fontsize=8, title_fontsize=8
     )
     for suffix in ('.png', '.svg'):

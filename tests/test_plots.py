@@ -9,9 +9,12 @@ import pytest
 from mmdetxfer.plots import (
     Case,
     Mark,
+    SegmentationCase,
+    draw_band_curves,
     draw_cases,
     draw_error_differences,
     draw_iou_curves,
+    draw_segmentation_cases,
 )
 
 
@@ -123,3 +126,60 @@ def test_cases_show_the_boxes_of_both_in_their_colours(tmp_path):
 
     assert share(above[:, :half], red) > 0.002 > 10 * share(above[:, half:], red)
     assert share(above[:, half:], green) > 0.002 > 10 * share(above[:, :half], green)
+
+
+def test_curves_over_the_width_go_through_the_means(tmp_path, monkeypatch):
+    """Four panels: mIoU and accuracy, inside and outside; two seeds of a candidate."""
+    from matplotlib.axes import Axes
+
+    drawn = []
+    plot = Axes.plot
+
+    def watched(self, x, y, **options):
+        drawn.append((list(x), list(y)))
+        return plot(self, x, y, **options)
+
+    monkeypatch.setattr(Axes, 'plot', watched)
+    values = {'mIoU': 0.2, 'class accuracy': 0.4}
+    records = [
+        dict(
+            candidate='det',
+            score=f'{measure} {side} {width}',
+            value=value + 0.01 * width + 0.1 * seed + 0.3 * (side == 'outside'),
+        )
+        for measure, value in values.items()
+        for side in ('inside', 'outside')
+        for width in (1, 2)
+        for seed in (0, 1)
+    ]
+    draw_band_curves(records, [1, 2], tmp_path / 'bands')
+    means = [y for x, y in drawn if x == [1, 2]]
+    assert means == [
+        pytest.approx([start + 0.01, start + 0.02])
+        for start in (0.25, 0.55, 0.45, 0.75)
+    ]
+    text = (tmp_path / 'bands.svg').read_text()
+    assert 'det, 2 seeds' in text and 'beyond (anti-trimap)' in text
+    assert cv2.imread(str(tmp_path / 'bands.png')) is not None
+
+
+def test_panels_show_what_the_candidate_gains_in_green_and_loses_in_red(tmp_path):
+    """The upper half is right in the candidate alone, the lower in the baseline."""
+    truth = np.ones((40, 40), np.uint8)
+    first, second = truth.copy(), truth.copy()
+    first[:20], second[20:] = 0, 0
+    image = np.full((40, 40, 3), 128, np.uint8)
+    case = SegmentationCase(image, 'one', (truth, first, second))
+    palette = [(0, 0, 0), (10, 20, 200)]
+    path = tmp_path / 'panels.png'
+    draw_segmentation_cases([case], ('cls', 'det'), palette, 255, path)
+    picture = cv2.imread(str(path)).astype(int)
+    last = picture[:, int(picture.shape[1] * 0.8) :]
+
+    def rows(part, colour):
+        return np.flatnonzero((np.abs(part - colour).max(-1) < 4).any(1))
+
+    green, red = rows(last, (80, 152, 26)), rows(last, (28, 26, 227))
+    assert len(green) > 20 and len(red) > 20 and green.max() < red.min()
+    true = picture[:, int(picture.shape[1] * 0.2) : int(picture.shape[1] * 0.4)]
+    assert len(rows(true, (200, 20, 10))) > 40

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmdet.registry import MODELS as DETECTION
+from mmdet.utils import register_all_modules as register_detection
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmengine.structures import PixelData
@@ -19,6 +21,17 @@ from mmdetxfer.worlds import sbd, voc
 FOLDER = Path(config_path('transfer_seg/metafile.yml')).parent
 CONFIGS = sorted(FOLDER.glob('*.py'))
 WHOLE = {50: resnet50, 101: resnet101}
+# Whose backbone a config is for, where it is none of torchvision's.
+SOURCES = {
+    'deeplab_preact-r101-dcn_8xb1-30k_voc12aug': (
+        'sniper/sniper_preact-r101-dcn-c4c5_8xb16-7e_coco.py'
+    ),
+    'deeplab_r50-dcn_8xb1-30k_voc12aug': 'sniper/sniper_r50-dcn-c4c5_8xb16-7e_coco.py',
+    'deeplab_r18_1xb8-500i_world-voc': (
+        'sniper/sniper_r18-c4c5_1xb16-4e_world-imagenet-loc.py'
+    ),
+    'upernet_swin-t_8xb2-20k_voc12aug': 'sniper/sniper_swin-t-c4c5_8xb16-7e_coco.py',
+}
 
 
 @pytest.fixture(scope='module')
@@ -32,6 +45,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def scope():
+    register_detection(init_default_scope=False)
     register_all_modules(init_default_scope=False)
     with DefaultScope.overwrite_default_scope('mmseg'):
         yield
@@ -76,16 +90,26 @@ def test_what_a_config_keeps_is_the_whole_backbone(path):
         return
     assert hooks[0] == 'mmdetxfer.TransferHook'
     assert ('mmdetxfer.FreezeHook' in hooks) == ('frozen' in path.stem)
-    if cfg.model.backbone.type != 'ResNet' or cfg.model.backbone.depth == 18:
-        state = own
+    if path.stem in SOURCES:
+        with DefaultScope.overwrite_default_scope('mmdet'):
+            source = Config.fromfile(config_path(SOURCES[path.stem]))
+            source.model.backbone.init_cfg = None
+            file_state = DETECTION.build(source.model.backbone).state_dict()
     else:
         file_state = WHOLE[cfg.model.backbone.depth]().state_dict()
-        state = {f'backbone.{name}': value for name, value in file_state.items()}
+    state = {f'backbone.{name}': value for name, value in file_state.items()}
     chosen = select(state, model.state_dict(), cfg.custom_hooks[0].keep, (), 'a file')
     assert not chosen.other_shape
     left = [name for name in own if name not in chosen.kept]
+    if 'swin' in path.stem:
+        # The detector's has norms behind its last two stages alone.
+        assert {name.rpartition('.')[0] for name in left} == {
+            'backbone.norm0',
+            'backbone.norm1',
+        }
+        return
     assert all('conv_offset' in name for name in left)
-    assert bool(left) == ('dcn' in path.stem)
+    assert bool(left) == path.stem.startswith('deeplab_r101-dcn')
 
 
 def test_the_papers_network_is_as_the_facts_say():

@@ -4,10 +4,8 @@ The setting of Dai et al. 2017, which Li et al. 2019 take: VOC2012 with SBD, the
 side 360, ResNet-101 with a dilated, deformable last stage at stride 16, frozen batch
 norms and first stage, and a head of two 1x1 convolutions. Offsets come from an
 undilated convolution, are 0 at first, and their bias learns twice as fast. By default
-ImageNet classification; another candidate is --cfg-options load_from=PATH. Weights of
-SNIPER's network have four groups of offsets: model.backbone.dcn.deform_groups=4 keeps
-them; with one, add reinit=['backbone.layer4.*.conv2.conv_offset'] to TransferHook, and
-the receipt names them.
+ImageNet classification, of which the receipt lists the offsets as left as initialised;
+another candidate is --cfg-options load_from=PATH, whose backbone is a ResNet-101.
 
 The paper's schedule is this one: 1e-3 for 20,000 iterations, then 1e-4 for 10,000. The
 released code's: optim_wrapper.optimizer.lr=5e-4 train_cfg.max_iters=31700
@@ -16,7 +14,8 @@ param_scheduler.0.milestones=[21200].
 Command: bash tools/dist_train.sh
 configs/transfer_seg/deeplab_r101-dcn_8xb1-30k_voc12aug.py 8
 Data: python tools/dataset_converters/voc_sbd.py data/VOCdevkit data/VOCdevkit/VOCaug
-Fewer GPUs: optim_wrapper.accumulative_counts=8 with one.
+One GPU: --cfg-options optim_wrapper.accumulative_counts=8 train_cfg.max_iters=240000
+train_cfg.val_interval=80000 param_scheduler.0.milestones=[160000]
 Expected: not measured here. Published for a pre-activation ResNet-101, scored at the
 resized size: mIoU 75.2 (DCNv1), 75.7 (ImageNet classification), 78.3 (ImageNet-Loc),
 78.6 (OpenImages).

@@ -86,11 +86,15 @@ def read_test_set(config: str, cfg_options: Sequence[str] = ()) -> SegmentationT
     root = image_root(cfg)
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
     ids = [image_id_of(info, root) for info in infos]
-    if dataset.metainfo.get('reduce_zero_label') or infos[0].get('reduce_zero_label'):
-        raise UserError(
-            f'{config}: data sets with reduce_zero_label are not compared: their label '
-            'maps count from 1'
-        )
+    if not infos:
+        raise UserError(f'{config}: expected images in the test set, it has none')
+    for name in ('reduce_zero_label', 'label_map'):
+        if dataset.metainfo.get(name) or infos[0].get(name):
+            raise UserError(
+                f'{config}: expected label maps on the disk that count as the classes '
+                f'do; with {name} mmseg counts them anew: write them so, or score '
+                'with mmdetxfer.TrimapMetric in tools/test.py'
+            )
     return SegmentationTestSet(
         images={one: info['img_path'] for one, info in zip(ids, infos, strict=True)},
         labels={
@@ -143,7 +147,9 @@ def counted(
                     truth, read_labels(found[image]), settings, objects
                 )
             except ValueError as error:
-                raise UserError(f'{found[image]}: {error}') from error
+                raise UserError(
+                    f'{found[image]}, for the labels {path}: {error}'
+                ) from error
             own.append((counts.bands, counts.rims, counts.sizes))
         progress(number, len(test_set.labels))
     return [SegmentationCounts(*map(np.stack, zip(*own, strict=True))) for own in rows]
@@ -156,6 +162,25 @@ def _object_map(path: str) -> Path:
             f'{path}: sizes of objects need maps in {_OBJECTS[1]} beside {_OBJECTS[0]}'
         )
     return Path(*(_OBJECTS[1] if one == _OBJECTS[0] else one for one in parts))
+
+
+def check_before(
+    test_set: SegmentationTestSet,
+    settings: BandSettings,
+    named_width: float,
+    num_resamples: int,
+) -> None:
+    """Refuse what cannot be compared, before minutes of counting."""
+    if num_resamples < 2 or len(test_set.labels) < 2:
+        raise UserError(
+            'expected 2 resamples and 2 images at least, which intervals are made of, '
+            f'got {num_resamples} and {len(test_set.labels)}'
+        )
+    if named_width not in settings.widths:
+        raise UserError(
+            f'expected one of the widths {list(settings.widths)} for error reductions, '
+            f'got {named_width:g}'
+        )
 
 
 def compared(
@@ -176,15 +201,11 @@ def compared(
         named_width: The width of error reductions, one of those counted.
         num_resamples: Resamples of the images.
     """
-    if num_resamples < 2 or len(test_set.labels) < 2:
+    widest = settings.widths[-1]
+    if not any(one.bands[:, :-1].any() for own in candidates.values() for one in own):
         raise UserError(
-            'expected 2 resamples and 2 images at least, which intervals are made of, '
-            f'got {num_resamples} and {len(test_set.labels)}'
-        )
-    if named_width not in settings.widths:
-        raise UserError(
-            f'expected one of the widths {list(settings.widths)} for error reductions, '
-            f'got {named_width:g}'
+            f'no pixel is within {widest:g} of a boundary (kind {settings.kind!r}): '
+            'for data without void pixels there is --kind labels'
         )
     records = comparison_records(
         candidates,
@@ -200,11 +221,22 @@ def compared(
         differences='difference',
         error_reductions='error_reduction',
         best='best',
+        undefined='undefined',
     )
-    return {
+    tables = {
         table: [row for row in records if row['kind'] == kind]
         for table, kind in kinds.items()
     }
+    gains = [row for row in tables['differences'] if ' of ' in row['score']]
+    tables['differences'] = [row for row in tables['differences'] if row not in gains]
+    return {**tables, 'class_gains': gains}
+
+
+def _read_image(path: str) -> np.ndarray:
+    try:
+        return mmcv.imread(path, channel_order='rgb')
+    except Exception as error:  # OpenCV and mmcv raise what they like
+        raise UserError(f'{path}: expected an image, it cannot be read') from error
 
 
 def case_gains(
@@ -259,7 +291,7 @@ def draw_case_pictures(
                 paths.append(files[name][image])
                 maps = tuple(map(read_labels, paths))
                 title = f'{Path(image).name}: {gains[place]:+.1f} % of pixels'
-                picture = mmcv.imread(test_set.images[image], channel_order='rgb')
+                picture = _read_image(test_set.images[image])
                 cases.append(SegmentationCase(picture, title, maps))
             if cases:
                 path = out / f'cases_{name}_{key}.png'

@@ -5,6 +5,7 @@ outside of bands of all widths (Li et al. 2019, Figure 2). Keys: mIoU, mIoU_insi
 mIoU_outside_5, aAcc_inside_5, mAcc_outside_5, boundary_mIoU, mAcc_small.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,7 +30,9 @@ class TrimapMetric(BaseMetric):
             dict(type='mmdetxfer.TrimapMetric'),
         ]
 
-    The truth is ``gt_sem_seg``, at the size at which the prediction is.
+    The truth is ``gt_sem_seg``, at the size at which the prediction is. mIoU is of the
+    classes that the truth has; mmseg's ``IoUMetric`` counts those that are only
+    predicted as 0.
 
     Args:
         widths: Rising widths of bands, in pixels or in shares of the diagonal.
@@ -73,10 +76,15 @@ class TrimapMetric(BaseMetric):
         """Count each image; exactly one entry an image, in order."""
         settings = BandSettings(len(self.dataset_meta['classes']), **self._settings)
         for sample in data_samples:
+            name = sample.get('img_path', 'an image')
+            if 'gt_sem_seg' not in sample:
+                raise UserError(
+                    f'TrimapMetric: {name}: expected labels; put dict(type='
+                    "'LoadAnnotations') into the test pipeline"
+                )
             truth = _labels(sample['gt_sem_seg'])
             predicted = _labels(sample['pred_sem_seg'])
             objects = sample.get('object_map')
-            name = sample.get('img_path', 'an image')
             if settings.size_ranges_px and objects is None:
                 raise UserError(
                     f'TrimapMetric: {name}: size_ranges_px needs a map of objects; put '
@@ -95,6 +103,14 @@ class TrimapMetric(BaseMetric):
         widths = self._settings['widths']
         sizes = list(self._settings['size_ranges_px'])
         found = scores_of(counts, widths, widths[0], sizes)
+        if not counts.bands[:, :-1].any():
+            print_log(
+                f'no pixel is within {widths[-1]:g} of a boundary (kind '
+                f'{self._settings["kind"]!r}): scores inside are nan; for data without '
+                "void pixels there is kind='labels'",
+                'current',
+                logging.WARNING,
+            )
         text = ', '.join(
             f'{key} {found[key]:.4f}'
             for key in ('mIoU', 'boundary mIoU')
@@ -103,7 +119,7 @@ class TrimapMetric(BaseMetric):
         print_log(f'{text} over {int(found["num_classes"])} classes', 'current')
         scores = {}
         for key, value in found.items():
-            if key != 'class IoU' and not key.startswith('ln '):
+            if np.ndim(value) == 0 and not key.startswith('ln '):
                 for long, short in (
                     ('pixel accuracy', 'aAcc'),
                     ('class accuracy', 'mAcc'),
@@ -116,7 +132,12 @@ class TrimapMetric(BaseMetric):
 def _labels(data: Mapping[str, Any]) -> np.ndarray:
     labels = data['data']
     labels = labels.cpu().numpy() if hasattr(labels, 'cpu') else np.asarray(labels)
-    labels = labels.reshape(labels.shape[-2:])
-    # Eight bits are counted several times as fast; others are refused later.
-    fits = labels.size and labels.min() >= 0 and labels.max() <= 255
+    # mmseg's heads of one channel say whole numbers as floats.
+    if labels.dtype.kind == 'f' and (labels == np.round(labels)).all():
+        labels = labels.astype(np.int64)
+    if labels.ndim == 3 and len(labels) == 1:
+        labels = labels[0]
+    # Eight bits are counted several times as fast; others are refused.
+    is_whole = labels.dtype.kind in 'iu' and labels.size
+    fits = is_whole and labels.min() >= 0 and labels.max() <= 255
     return labels.astype(np.uint8) if fits else labels

@@ -4,7 +4,8 @@ The rim of a class holds its pixels that a square of side 2d + 1 around does not
 within it; the image's border counts as its end. d is 2 % of the diagonal, rounded, and
 1 pixel at least. Here for label maps, all classes at once: a pixel is in its class's
 rim if it is within d of another label, or of the border. Void pixels of the truth count
-in no rim, but end the rims of the classes beside them.
+in no rim, but end the rims of the classes beside them, in the prediction too, so that
+one that is right wherever it can be has 1.
 """
 
 import numba
@@ -33,7 +34,8 @@ def rim_counts(
     """
     check_labels(truth, predicted, num_classes, ignore_index)
     (width,) = widths_in_pixels([share_of_diagonal], truth.shape, of_diagonal=True)
-    rims = [_is_in_rim(labels, width) for labels in (truth, predicted)]
+    ends = np.where(truth == ignore_index, truth, predicted)
+    rims = [_is_in_rim(labels, width) for labels in (truth, ends)]
     counts = np.zeros((3, num_classes), dtype=np.int64)
     _count(truth, predicted, *rims, ignore_index, counts)
     return counts

@@ -55,7 +55,7 @@ def scores_of(
         weights: (R, N) how often each image was drawn; None for the set itself.
 
     Returns:
-        (R,) values, or numbers; 'class ...' are (R, K).
+        (R,) values, or numbers; 'class ... IoU ...' are (R, K).
     """
     if named_width not in widths:
         raise ValueError(
@@ -68,10 +68,11 @@ def scores_of(
         'mIoU': whole.mean_iou,
         'pixel accuracy': whole.pixel_accuracy,
         'class accuracy': whole.mean_accuracy,
-        'boundary mIoU': segmentation_scores(_summed(counts.rims, drawn)).mean_iou,
         'class IoU': whole.iou,
         'num_classes': whole.num_classes,
     }
+    rims = segmentation_scores(_summed(counts.rims, drawn))
+    found['boundary mIoU'], found['class boundary IoU'] = rims.mean_iou, rims.iou
     sides = zip(('inside', 'outside'), inside_and_outside(bands), strict=True)
     for side, own in sides:
         scores = segmentation_scores(own)
@@ -79,6 +80,8 @@ def scores_of(
             found[f'mIoU {side} {width:g}'] = scores.mean_iou[place]
             found[f'pixel accuracy {side} {width:g}'] = scores.pixel_accuracy[place]
             found[f'class accuracy {side} {width:g}'] = scores.mean_accuracy[place]
+            if width == named_width:
+                found[f'class IoU {side} {width:g}'] = scores.iou[place]
     errors = {}
     for side in ('inside', 'outside'):
         error = 1 - found[f'mIoU {side} {named_width:g}']
@@ -144,29 +147,39 @@ def comparison_records(
             continue
         own = {name: [one[key] for one in seeds] for name, seeds in plain.items()}
         values = {name: one[key] for name, one in drawn.items()}
-        is_usable = np.isfinite(list(values.values())).all(0).sum() > 1
-        if not (is_usable and all(np.isfinite(one).all() for one in own.values())):
+        num_used = int(np.isfinite(list(values.values())).all(0).sum())
+        if num_used < 2 or not all(np.isfinite(one).all() for one in own.values()):
+            without = [n for n, one in own.items() if not np.isfinite(one).all()]
+            records.append(dict(kind='undefined', score=key, candidates=without))
             continue
         found = simultaneous_intervals(own, values, baseline, num_images)
         for name, interval in found.items():
             head = dict(candidate=name, baseline=baseline, score=key)
+            head['resamples'] = num_used
             records.append(dict(kind='difference', **head, **asdict(interval)))
             if key.startswith('ln error'):
                 records.append(
                     dict(kind='error_reduction', **head, **_reduction(interval))
                 )
-        if key in ('mIoU', 'boundary mIoU'):
-            best = best_set(own, values, num_images)
+        # With one seed training noise is unknown: no claim is made.
+        several = [name for name, seeds in own.items() if len(seeds) > 1]
+        if key in ('mIoU', 'boundary mIoU') and len(several) > 1:
+            tables = ({name: one[name] for name in several} for one in (own, values))
+            best = best_set(*tables, num_images)
             records.append(dict(kind='best', score=key, candidates=best))
     return records
 
 
 def _by_class(scores: dict[str, np.ndarray], classes: Sequence[str]) -> dict:
     """Return the scores with one for each class in the place of the table."""
-    found = dict(scores)
-    table = found.pop('class IoU')
-    for place, name in enumerate(classes):
-        found[f'IoU of {name}'] = table[..., place]
+    found = {}
+    for key, values in scores.items():
+        if not key.startswith('class ') or 'IoU' not in key:
+            found[key] = values
+            continue
+        what = key.removeprefix('class ')
+        for place, name in enumerate(classes):
+            found[f'{what} of {name}'] = values[..., place]
     return found
 
 
@@ -180,4 +193,5 @@ def _reduction(interval: Interval) -> dict[str, float]:
         reduction=float(-np.expm1(interval.difference)),
         low=float(-np.expm1(interval.high)),
         high=float(-np.expm1(interval.low)),
+        variance_of_seeds=interval.variance_of_seeds,
     )

@@ -46,6 +46,19 @@ class BandSettings:
                 f'{self.kind!r} and {self.metric!r}'
             )
         widths_in_pixels(self.widths, (1, 1), self.of_diagonal)
+        if not 0 <= self.ignore_index <= 255:
+            raise ValueError(
+                f'ignore index: expected a label of 8 bits, got {self.ignore_index}'
+            )
+        before = 0.0
+        for name, limits in self.size_ranges_px.items():
+            pair = np.asarray(limits, dtype=np.float64)
+            if not name or pair.shape != (2,) or not before <= pair[0] < pair[1]:
+                raise ValueError(
+                    'sizes: expected names with rising ranges (lowest, highest) that '
+                    f'do not overlap, got {name!r}: {limits}'
+                )
+            before = float(pair[1])
 
 
 @dataclass(frozen=True)

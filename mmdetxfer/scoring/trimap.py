@@ -94,9 +94,12 @@ def widths_in_pixels(
         of_diagonal: Whether they are shares; then rounded, and 1 pixel at least.
     """
     found = np.asarray(widths, dtype=np.float64)
-    if len(found) == 0 or (found <= 0).any() or (np.diff(found) <= 0).any():
+    rises = len(found) > 0 and np.isfinite(found).all() and (np.diff(found) > 0).all()
+    limits = (0, 1) if of_diagonal else (1, np.inf)
+    if not rises or found[0] < limits[0] or found[0] == 0 or found[-1] >= limits[1]:
+        kind = 'shares of the diagonal under 1' if of_diagonal else 'pixels, 1 or more'
         raise ValueError(
-            f'widths: expected rising positive numbers, got {list(widths)}'
+            f'widths: expected rising numbers ({kind}), got {list(widths)}'
         )
     if of_diagonal:
         found = np.maximum(np.round(found * np.hypot(*shape)), 1)

@@ -54,5 +54,7 @@ def test_void_pixels_count_in_no_rim_but_end_the_others():
     predicted = np.where(truth == VOID, 0, truth).astype(np.uint8)
     true, said, both = rim_counts(truth, predicted, 2, VOID)
     assert true.tolist() == [16, 16]
-    # The prediction's class 0 ends a column later, in the void one.
-    assert said.tolist() == [11, 16] and both.tolist() == [11, 16]
+    # The prediction says 0 in the void column, which ends its rims too.
+    assert said.tolist() == [16, 16] and both.tolist() == [16, 16]
+    predicted[0, 0] = 1
+    assert rim_counts(truth, predicted, 2, VOID)[2].tolist() == [15, 16]

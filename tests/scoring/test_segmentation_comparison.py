@@ -85,8 +85,13 @@ def test_objects_by_their_size():
 def test_settings_that_make_no_sense():
     with pytest.raises(ValueError, match="got 'edges' and 'square'"):
         BandSettings(2, kind='edges')
-    with pytest.raises(ValueError, match='expected rising positive numbers'):
+    with pytest.raises(ValueError, match='expected rising numbers'):
         BandSettings(2, widths=(2, 1))
+    with pytest.raises(ValueError, match='expected a label of 8 bits, got 300'):
+        BandSettings(2, ignore_index=300)
+    for wrong in ({'': (0, 5)}, {'a': (5, 1)}, {'a': (0, 9), 'b': (5, 20)}, {'a': 5}):
+        with pytest.raises(ValueError, match='rising ranges .lowest, highest. that do'):
+            BandSettings(2, size_ranges_px=wrong)
     with pytest.raises(ValueError, match='named width: expected one of .1, 3., got 2'):
         scores_of(counted(0.1, 0.1), WIDTHS, 2)
 

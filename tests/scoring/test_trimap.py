@@ -106,9 +106,12 @@ def test_shares_of_the_diagonal_are_rounded_and_at_least_a_pixel():
     found = widths_in_pixels([0.001, 0.05, 0.11], (30, 40), of_diagonal=True)
     assert found.tolist() == [1, 2, 6]
     assert widths_in_pixels([1, 2.5], (30, 40), of_diagonal=False).tolist() == [1, 2.5]
-    for wrong in ([], [0, 1], [2, 1], [1, 1]):
-        with pytest.raises(ValueError, match='expected rising positive numbers'):
+    for wrong in ([], [0, 1], [2, 1], [1, 1], [0.02, 2], [1, np.nan], [1, np.inf]):
+        with pytest.raises(ValueError, match='expected rising numbers .pixels, 1 or m'):
             widths_in_pixels(wrong, (30, 40), of_diagonal=False)
+    for wrong in ([0.0, 0.1], [1, 2], [0.5, 1.0]):
+        with pytest.raises(ValueError, match='shares of the diagonal under 1'):
+            widths_in_pixels(wrong, (30, 40), of_diagonal=True)
 
 
 @pytest.mark.parametrize('kind', ['void', 'labels'])

@@ -1,5 +1,6 @@
 """tools/analysis_tools/compare_segmentors.py on label maps of known worth."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -78,7 +79,12 @@ def test_tables_curves_and_panels(tools, here, folders):
     differences = {r['score']: r for r in records(out, 'difference')}
     gain = differences['mIoU']['difference']
     assert gain > 0.3 and differences['boundary mIoU']['difference'] > 0.1
-    assert any(one.startswith('IoU of ') for one in differences)
+    with open(out / 'class_gains.csv') as stream:
+        gains = {row['score'] for row in csv.DictReader(stream)}
+    assert any(one.startswith('IoU of ') for one in gains)
+    assert any(one.startswith('boundary IoU of ') for one in gains)
+    assert any(one.startswith('IoU inside 2 of ') for one in gains)
+    assert records(out, 'undefined')
     assert 'relative error reduction' in ended.printed
     assert 'mIoU: best, or not to be told from it: good' in ended.printed
     for name in ('scores', 'differences', 'error_reductions', 'best'):
@@ -124,7 +130,7 @@ def test_every_option_changes_what_is_counted(tools, here, folders):
             ('--named-width', '3'),
             'expected one of the widths [1.0, 2.0, 5.0] for error',
         ),
-        (('--widths', '2', '1'), 'widths: expected rising positive numbers'),
+        (('--widths', '2', '1'), 'widths: expected rising numbers (pixels, 1 or more)'),
         (
             ('--sizes', 'small'),
             "--sizes: expected NAME=LOW,HIGH in pixels, got 'small'",
@@ -138,6 +144,56 @@ def test_every_option_changes_what_is_counted(tools, here, folders):
 def test_what_makes_no_sense_ends_with_one_line(tools, here, folders, options, said):
     arguments = (*folders, '--config', SEG, '--out', 'out', *FEW, *options)
     assert said in tools(TOOL, *arguments, cwd=here, fails=True).printed
+
+
+def test_one_seed_makes_no_claim(tools, here, folders):
+    words = [word.split(',')[0] for word in folders]
+    ended = tools(TOOL, *words, '--config', SEG, '--out', 'out', *FEW, cwd=here)
+    assert 'best, or not to be told' not in ended.printed
+    assert '(images alone, training noise unknown)' in ended.printed
+    assert not (here / 'out/best.csv').exists()
+    (row,) = (
+        r
+        for r in records(here / 'out', 'error_reduction')
+        if r['score'] == 'ln error inside'
+    )
+    assert row['variance_of_seeds'] is None
+
+
+def test_labels_that_mmseg_counts_anew_are_refused(tools, here, folders):
+    child = here / 'child.py'
+    child.write_text(
+        f'_base_ = {str(SEG)!r}\n'
+        "meta = dict(classes=('cat', 'background'), palette=[[0, 0, 0], [1, 1, 1]])\n"
+        'test_dataloader = dict(dataset=dict(metainfo=meta))\n'
+    )
+    ended = tools(
+        TOOL, *folders, '--config', child, '--out', 'out', cwd=here, fails=True
+    )
+    assert 'with label_map mmseg counts them anew' in ended.printed
+
+
+def test_data_without_void_pixels_need_the_other_kind_of_band(tools, here, classes):
+    """VOC's labels with their void pixels as background, in a folder beside."""
+    child = here / 'child.py'
+    root = here / 'work_dirs/world_tiny/VOCdevkit/VOC2012'
+    beside = here / 'Filled'
+    beside.mkdir()
+    names = (root / 'ImageSets/Segmentation/val.txt').read_text().split()
+    for name in names:
+        labels = read(root / f'SegmentationClass/{name}.png') % 255
+        cv2.imwrite(str(beside / f'{name}.png'), labels)
+    child.write_text(
+        f'_base_ = {str(SEG)!r}\n'
+        f"prefix = dict(img_path='JPEGImages', seg_map_path={str(beside)!r})\n"
+        'test_dataloader = dict(dataset=dict(data_prefix=prefix))\n'
+    )
+    write_maps(here / 'maps', root, classes, 0.3, 0)
+    words = ('a=maps', '--config', child, '--out', 'out', *FEW)
+    ended = tools(TOOL, *words, cwd=here, fails=True)
+    assert 'without void pixels there is --kind labels' in ended.printed
+    tools(TOOL, *words, '--kind', 'labels', cwd=here)
+    assert records(here / 'out', 'score')
 
 
 def test_label_maps_that_do_not_fit_are_named(tools, here, folders, classes):

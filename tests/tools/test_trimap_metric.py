@@ -48,7 +48,7 @@ def scores(tools, here, trained):
     return run
 
 
-def test_one_rank_and_two_count_the_same_and_mmsegs_miou_agrees(scores):
+def test_one_rank_and_two_count_the_same(scores):
     """Of three images the last batch of two ranks is padded."""
     alone, two = scores('alone'), scores('two', ranks=2)
     mine = {k: v for k, v in alone.items() if k.startswith('trimap/')}

@@ -66,22 +66,26 @@ def size_ranges(words: list[str]) -> dict[str, tuple[float, float]]:
             raise UserError(
                 f'--sizes: expected NAME=LOW,HIGH in pixels, got {word!r}'
             ) from error
+        if name in found:
+            raise UserError(f'--sizes: expected different names, got {name!r} twice')
         found[name] = (low, high)
     return found
 
 
 def print_tables(tables: dict[str, list[dict]]) -> None:
     """Print what most want to know."""
-    from mmdetxfer.evaluation.comparison_tables import difference_table
+    from mmdetxfer.evaluation.comparison_tables import difference_table, is_of_one_seed
 
     printed = ('mIoU', 'boundary mIoU', 'pixel accuracy', 'class accuracy')
     rows = [row for row in tables['differences'] if row['score'] in printed]
     console = Console(width=120)
     console.print(difference_table(rows, ('candidate', 'score')))
     for row in tables['error_reductions']:
+        unknown = ' (images alone, training noise unknown)' * is_of_one_seed(row)
         print(
             f'{row["candidate"]}: {row["score"]}: relative error reduction '
             f'{row["reduction"]:+.1%} ({row["low"]:+.1%} to {row["high"]:+.1%})'
+            + unknown
         )
     for row in tables['best']:
         names = ', '.join(row['candidates'])
@@ -92,6 +96,7 @@ def compare(args: argparse.Namespace) -> None:
     """Read, compare, write, print and draw."""
     from mmdetxfer.evaluation.comparison_tables import named_files, write_tables
     from mmdetxfer.evaluation.segmentor_comparison import (
+        check_before,
         compared,
         counted,
         draw_case_pictures,
@@ -119,6 +124,9 @@ def compare(args: argparse.Namespace) -> None:
         )
     except ValueError as error:
         raise UserError(str(error)) from error
+    fifth = args.widths[min(4, len(args.widths) - 1)]
+    width = fifth if args.named_width is None else args.named_width
+    check_before(test_set, settings, width, args.resamples)
     every = [folder for own in folders.values() for folder in own]
     columns = ('counting', BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
@@ -131,8 +139,6 @@ def compare(args: argparse.Namespace) -> None:
         )
     left = iter(counts)
     candidates = {name: [next(left) for _ in own] for name, own in folders.items()}
-    fifth = args.widths[min(4, len(args.widths) - 1)]
-    width = fifth if args.named_width is None else args.named_width
     tables = compared(test_set, candidates, baseline, settings, width, args.resamples)
     write_tables(args.out, tables)
     print_tables(tables)
