@@ -4,10 +4,26 @@ from pathlib import Path
 
 import numpy as np
 from mmcv.transforms import BaseTransform
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from mmdetxfer.errors import UserError
 from mmdetxfer.registry import TRANSFORMS
+
+
+def read_labels(path: str | Path) -> np.ndarray:
+    """Return (H, W) numbers of a palette or grey image."""
+    try:
+        with Image.open(path) as image:
+            if image.mode not in ('P', 'L'):
+                raise UserError(
+                    f'{path}: expected a palette or grey image of labels, got the mode '
+                    f'{image.mode}'
+                )
+            return np.asarray(image).copy()
+    except OSError as error:
+        raise UserError(
+            f'{path}: expected a label map, it cannot be read ({error}); make it again'
+        ) from error
 
 
 @TRANSFORMS.register_module()
@@ -38,18 +54,7 @@ class LoadObjectMap(BaseTransform):
                 f'{path}'
             )
         found = Path(*parts)
-        try:
-            with Image.open(found) as image:
-                if image.mode not in ('P', 'L'):
-                    raise UserError(
-                        f'{found}: expected a palette or grey image of object numbers, '
-                        f'got the mode {image.mode}'
-                    )
-                results['object_map'] = np.asarray(image).copy()
-        except (OSError, UnidentifiedImageError) as error:
-            raise UserError(
-                f'{found}: expected a map of objects beside {path}, it cannot be read'
-            ) from error
+        results['object_map'] = read_labels(found)
         return results
 
 

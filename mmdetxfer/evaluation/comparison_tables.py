@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mmengine.config import Config, DictAction
 from rich.table import Table
 
 from mmdetxfer.checkpoints.writing import write_text_atomically
@@ -42,6 +43,23 @@ def named_files(words: Sequence[str]) -> dict[str, list[Path]]:
             )
         found[name] = [Path(path) for path in paths]
     return found
+
+
+def read_config(config: str, cfg_options: Sequence[str]) -> Config:
+    """Read a config with options.
+
+    Args:
+        config: A config file.
+        cfg_options: ``KEY=VALUE`` for it.
+    """
+    if not Path(config).is_file():
+        raise UserError(f'config not found: expected a file at {config}')
+    cfg = Config.fromfile(config)
+    pairs = (option.partition('=') for option in cfg_options)
+    cfg.merge_from_dict(
+        {key: DictAction._parse_iterable(value) for key, _, value in pairs}
+    )
+    return cfg
 
 
 def write_tables(out: Path, tables: Mapping[str, Sequence[dict]]) -> None:

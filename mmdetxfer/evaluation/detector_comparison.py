@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS, init_default_scope
 
 from mmdetxfer.datasets.annotation_sources import voc_files
 from mmdetxfer.datasets.occlusion_labels import OcclusionLabels, read_occlusion
 from mmdetxfer.errors import UserError
+from mmdetxfer.evaluation.comparison_tables import read_config
 from mmdetxfer.evaluation.foreign_detections import load_detections
 from mmdetxfer.evaluation.saved_detections import found_objects, true_objects
 from mmdetxfer.evaluation.voc_sweep_metric import THRESHOLDS
@@ -84,13 +84,7 @@ def read_test_set(config: str, cfg_options: Sequence[str] = ()) -> DetectionTest
         config: A config file.
         cfg_options: ``KEY=VALUE`` for it.
     """
-    if not Path(config).is_file():
-        raise UserError(f'config not found: expected a file at {config}')
-    cfg = Config.fromfile(config)
-    pairs = (option.partition('=') for option in cfg_options)
-    cfg.merge_from_dict(
-        {key: DictAction._parse_iterable(value) for key, _, value in pairs}
-    )
+    cfg = read_config(config, cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmdet'))
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     truth, ids = true_objects(dataset)

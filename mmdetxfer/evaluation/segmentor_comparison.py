@@ -7,11 +7,11 @@ from typing import Any
 
 import mmcv
 import numpy as np
-from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS, init_default_scope
-from PIL import Image
 
+from mmdetxfer.datasets.segmentation_transforms import read_labels
 from mmdetxfer.errors import UserError
+from mmdetxfer.evaluation.comparison_tables import read_config
 from mmdetxfer.evaluation.prediction_writer import image_id_of, image_root
 from mmdetxfer.plots import SegmentationCase, draw_segmentation_cases
 from mmdetxfer.predictions import read_manifest
@@ -69,13 +69,7 @@ def read_test_set(config: str, cfg_options: Sequence[str] = ()) -> SegmentationT
         config: A config file.
         cfg_options: ``KEY=VALUE`` for it.
     """
-    if not Path(config).is_file():
-        raise UserError(f'config not found: expected a file at {config}')
-    cfg = Config.fromfile(config)
-    pairs = (option.partition('=') for option in cfg_options)
-    cfg.merge_from_dict(
-        {key: DictAction._parse_iterable(value) for key, _, value in pairs}
-    )
+    cfg = read_config(config, cfg_options)
     if cfg.get('default_scope') != 'mmseg':
         raise UserError(
             f'{config}: expected a config of mmseg, its default_scope is '
@@ -103,22 +97,6 @@ def read_test_set(config: str, cfg_options: Sequence[str] = ()) -> SegmentationT
         classes=tuple(dataset.metainfo['classes']),
         palette=dataset.metainfo.get('palette') or [],
     )
-
-
-def read_labels(path: str | Path) -> np.ndarray:
-    """Return (H, W) labels of a palette or grey image."""
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ('P', 'L'):
-                raise UserError(
-                    f'{path}: expected a palette or grey image of labels, got the mode '
-                    f'{image.mode}'
-                )
-            return np.asarray(image).copy()
-    except OSError as error:
-        raise UserError(
-            f'{path}: expected a label map, it cannot be read ({error}); make it again'
-        ) from error
 
 
 def counted(

@@ -31,10 +31,10 @@ def test_objects_of_a_palette_image_keep_their_numbers(labels):
 
 
 def test_maps_of_objects_that_cannot_be_read_are_named(labels):
-    with pytest.raises(UserError, match='one.png: expected a map of objects beside'):
+    with pytest.raises(UserError, match='Object/one.png: expected a label map, it'):
         LoadObjectMap().transform(labels)
     save(labels, Image.fromarray(np.zeros((2, 2, 3), np.uint8)))
-    with pytest.raises(UserError, match='of object numbers, got the mode RGB'):
+    with pytest.raises(UserError, match='grey image of labels, got the mode RGB'):
         LoadObjectMap().transform(labels)
     with pytest.raises(UserError, match="labels in a folder 'Labels', got "):
         LoadObjectMap(folder='Labels').transform(labels)
