@@ -14,7 +14,12 @@ from mmdetxfer.evaluation.comparison_tables import read_config
 from mmdetxfer.evaluation.foreign_detections import load_detections
 from mmdetxfer.evaluation.saved_detections import found_objects, true_objects
 from mmdetxfer.evaluation.voc_sweep_metric import THRESHOLDS
-from mmdetxfer.scoring import FoundObjects, TrueObjects
+from mmdetxfer.scoring import (
+    FoundObjects,
+    TrueObjects,
+    average_precisions,
+    match_objects,
+)
 from mmdetxfer.scoring.comparison import (
     INTERACTION,
     Group,
@@ -60,6 +65,20 @@ class DetectionTestSet:
         path = Path(path)
         predictions = load_detections(path, self.dataset)
         return found_objects(predictions, self.image_ids, self.classes, str(path))
+
+    def mean_precisions(
+        self, path: str | Path, thresholds: Sequence[float]
+    ) -> list[float]:
+        """Return the mean average precision of detections of it, by area.
+
+        Args:
+            path: The detections.
+            thresholds: IoU from which on a detection is right.
+        """
+        found = self.found(path)
+        matches = match_objects(self.truth, found)
+        tables = (self.truth, found, matches, thresholds, len(self.classes))
+        return [float(one) for one in average_precisions(*tables).mean()]
 
     def occlusion(self, folder: str) -> OcclusionLabels:
         """Read its occlusion labels."""

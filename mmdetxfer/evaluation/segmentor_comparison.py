@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import mmcv
 import numpy as np
@@ -19,9 +19,11 @@ from mmdetxfer.scoring.confusion import BOTH, TRUE
 from mmdetxfer.scoring.segmentation_comparison import (
     SegmentationCounts,
     comparison_records,
+    scores_of,
 )
 from mmdetxfer.scoring.segmentation_counts import BandSettings, image_counts
 
+Key = TypeVar('Key')
 _OBJECTS = ('SegmentationClass', 'SegmentationObject')
 
 
@@ -131,6 +133,21 @@ def counted(
             own.append((counts.bands, counts.rims, counts.sizes))
         progress(number, len(test_set.labels))
     return [SegmentationCounts(*map(np.stack, zip(*own, strict=True))) for own in rows]
+
+
+def mean_ious(
+    test_set: SegmentationTestSet, folders: Mapping[Key, Path]
+) -> dict[Key, float]:
+    """Return the mIoU of each folder of predictions, over all images.
+
+    Args:
+        test_set: What they are of.
+        folders: Folders of ``tools/test.py --out`` by anything.
+    """
+    settings = BandSettings(len(test_set.classes), (1,))
+    counts = counted(test_set, list(folders.values()), settings, lambda *_: None)
+    scores = (scores_of(own, (1,), 1)['mIoU'] for own in counts)
+    return dict(zip(folders, map(float, scores), strict=True))
 
 
 def _object_map(path: str) -> Path:

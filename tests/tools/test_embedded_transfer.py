@@ -1,10 +1,6 @@
 """The comparison of the embedded candidates, with tools that write what they would."""
 
-import fcntl
 import json
-import signal
-import subprocess
-import time
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +24,7 @@ def tool(monkeypatch):
     monkeypatch.syspath_prepend(REPOSITORY / 'tools' / 'benchmarks')
     import embedded_transfer
 
-    monkeypatch.setattr(embedded_transfer, 'held', [])
-    monkeypatch.setattr(signal, 'signal', lambda *_: None)
+    monkeypatch.setattr(embedded_transfer, 'hold', lambda _: None)
     return embedded_transfer
 
 
@@ -148,7 +143,6 @@ def test_rates_are_chosen_on_val_and_refitted_on_all_for_test(
     assert 'the comparison' in capsys.readouterr().out
     # What is there is not made again.
     calls.clear()
-    tool.held.pop().close()
     tool.main()
     assert [name for name, _ in calls] == ['analysis_tools/compare_detectors.py']
 
@@ -225,34 +219,15 @@ def test_a_candidate_that_is_not_there_stops_all(tool, args, calls):
 def test_results_of_other_settings_are_refused(tool, args, calls):
     """Another candidate under the same name, or another rate, in the same folder."""
     tool.main.__wrapped__()
-    tool.held.pop().close()
     path = Path(args.candidates) / 'det/seed_1/epoch_4.pth'
     path.write_bytes(b'another')
     with pytest.raises(UserError, match='det/seed_1: it holds results of another chec'):
         tool.main.__wrapped__()
-    tool.held.pop().close()
     path.write_bytes(b'')
     file = Path(args.work_dir) / 'finals/cls/seed_0/settings.json'
     file.write_text(file.read_text().replace('lr=0.06', 'lr=0.5'))
     with pytest.raises(UserError, match='cls/seed_0: it holds results of another opti'):
         tool.main.__wrapped__()
-
-
-def test_when_one_fails_none_is_begun_any_more(tool, args, monkeypatch):
-    """Of 15 trials two run at a time; the first fails while the second runs."""
-    begun = []
-
-    def run_tool(name, arguments, log):
-        begun.append(log)
-        if len(begun) == 1:
-            raise UserError('the reason')
-        time.sleep(0.3)
-        raise UserError('later')
-
-    monkeypatch.setattr(tool, 'run_tool', run_tool)
-    with pytest.raises(UserError, match='the reason'):
-        tool.main.__wrapped__()
-    assert len(begun) <= 3
 
 
 def test_segmentors_are_chosen_by_their_miou(tool, here):
@@ -279,29 +254,5 @@ def test_segmentors_are_chosen_by_their_miou(tool, here):
         header = PredictionHeader('segmentation', data.classes, 'hash', 'config.py')
         write_manifest(folder, header, list(data.labels))
         files['cls', rate] = folder
-    scores = tool.trial_scores(Namespace(task=task), files)
-    assert scores['cls'][0.02] == [1.0] and scores['cls'][0.06][0] < 0.5
-
-
-def test_a_termination_ends_the_trainings(tool, monkeypatch):
-    process = subprocess.Popen(['sleep', '60'])
-    monkeypatch.setattr(tool, 'running', {process})
-    with pytest.raises(SystemExit):
-        tool.stop()
-    assert process.wait(timeout=10) == -signal.SIGTERM
-
-
-def test_a_second_call_is_refused_and_so_is_no_job_at_all(tool, args):
-    Path(args.work_dir).mkdir()
-    with open(Path(args.work_dir) / '.lock', 'w') as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(UserError, match='wait for them, or kill them'):
-            tool.main.__wrapped__()
-    args.jobs = 0
-    with pytest.raises(UserError, match='--jobs: expected 1 or more, got 0'):
-        tool.main.__wrapped__()
-
-
-def test_a_tool_that_fails_is_named_with_its_log(tool, tmp_path):
-    with pytest.raises(UserError, match='train.py failed with exit code .*log.txt'):
-        tool.run_tool('train.py', ['none.py'], tmp_path / 'log.txt')
+    scores = task.scored(str(task.transfer), task.rest, files)
+    assert scores['cls', 0.02] == [1.0] and scores['cls', 0.06][0] < 0.5

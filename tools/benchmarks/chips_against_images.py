@@ -11,18 +11,16 @@ About an hour on two idle cores. It can be killed: what is finished is kept in
 
 import argparse
 import json
-import subprocess
-import sys
 from dataclasses import asdict
 from math import isnan
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from tool_runs import ROOT, all_of, hold, keep_settings, run_tool
 
 from mmdetxfer.errors import UserError, one_line_errors
 
-ROOT = Path(__file__).resolve().parents[2]
 TWINS = {
     'chips': 'configs/sniper/sniper_r18-c4c5_1xb16-14e_world-voc.py',
     'whole images': 'configs/sniper/sniper_r18-c4c5_1xb1-whole_world-voc.py',
@@ -37,6 +35,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
     parser.add_argument('--small-px', type=float, default=24)
+    parser.add_argument('--jobs', type=int, default=2, help='trainings at a time')
     parser.add_argument('--work-dir', default='work_dirs/chips_against_images')
     parser.add_argument('--data-root', help="a world's VOCdevkit, for both")
     parser.add_argument(
@@ -47,17 +46,6 @@ def parse_args() -> argparse.Namespace:
         help='for both trainings; results of other options are refused',
     )
     return parser.parse_args()
-
-
-def run_tool(name: str, arguments: list, log: Path) -> None:
-    """Run one of the tools in the repository, with its output in a log."""
-    command = [sys.executable, str(ROOT / 'tools' / name), *map(str, arguments)]
-    with open(log, 'a') as stream:
-        done = subprocess.run(
-            command, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT
-        )
-    if done.returncode != 0:
-        raise UserError(f'{name} failed with exit code {done.returncode}; see {log}')
 
 
 def data_options(args: argparse.Namespace, twin: str) -> list[str]:
@@ -71,24 +59,11 @@ def data_options(args: argparse.Namespace, twin: str) -> list[str]:
     return [f'{key}.data_root={root}/' for key in dict.fromkeys(keys)]
 
 
-def refuse_other_options(path: Path, args: argparse.Namespace) -> None:
-    """Stop if a folder holds results of other options."""
-    mine = dict(cfg_options=args.cfg_options, data_root=args.data_root)
-    if not path.is_file():
-        path.write_text(json.dumps(mine))
-    theirs = json.loads(path.read_text())
-    if theirs != mine:
-        raise UserError(
-            f'{path.parent}: it holds results of {theirs}, not of {mine}; name another '
-            '--work-dir'
-        )
-
-
 def run_seed(args: argparse.Namespace, twin: str, seed: int) -> dict[str, Path]:
     """Train and test one twin with one seed, if that is not done; say where it is."""
     folder = Path(args.work_dir).resolve() / twin.replace(' ', '_') / f'seed_{seed}'
-    folder.mkdir(parents=True, exist_ok=True)
-    refuse_other_options(folder / 'options.json', args)
+    settings = dict(cfg_options=args.cfg_options, data_root=args.data_root)
+    keep_settings(folder, settings)
     log = folder / 'log.txt'
     # In a folder that says no test, the training may be unfinished.
     found = {test: folder / f'{test.replace(" ", "_")}.npz' for test in TESTS}
@@ -203,11 +178,9 @@ def print_differences(found: list[dict]) -> None:
 def main() -> None:
     """Run what is missing, score, write the records and print them."""
     args = parse_args()
-    runs = {
-        (twin, seed): run_seed(args, twin, seed)
-        for seed in args.seeds
-        for twin in TWINS
-    }
+    hold(Path(args.work_dir))
+    keys = [(twin, seed) for seed in args.seeds for twin in TWINS]
+    runs = all_of(keys, lambda key: run_seed(args, *key), args.jobs)
     records, found = score(args, runs)
     path = Path(args.work_dir) / 'records.jsonl'
     path.write_text(''.join(json.dumps(one) + '\n' for one in (*records, *found)))

@@ -15,27 +15,21 @@ records and figures are in --work-dir/comparison.
 """
 
 import argparse
-import fcntl
 import json
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
+from tool_runs import ROOT, all_of, hold, keep_settings, run_tool
 
 from mmdetxfer.checkpoints.writing import sha256_of_file, write_text_atomically
 from mmdetxfer.config_hash import config_hash
 from mmdetxfer.errors import UserError, one_line_errors
 
-ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / 'configs'
 # Candidate: the last checkpoint of its training, and its seeds.
 CANDIDATES = {
@@ -46,8 +40,7 @@ CANDIDATES = {
     'cls-det': ('epoch_4.pth', (0, 1, 2)),
 }
 LONGER = 'scratch-longer'
-running: set[subprocess.Popen] = set()
-held: list[TextIO] = []
+Key = tuple[str, float]
 
 
 @dataclass(frozen=True)
@@ -65,6 +58,7 @@ class Task:
         switches: Of the test.
         comparison: The tool that compares, and its options.
         scores: Names of the scores whose mean chooses.
+        scored: Returns them for predictions, given a config, options and files.
     """
 
     transfer: Path
@@ -77,6 +71,27 @@ class Task:
     switches: tuple[str, ...]
     comparison: tuple[str, ...]
     scores: tuple[str, ...]
+    scored: Callable[..., dict]
+
+
+def scores_of_detectors(
+    config: str, options: Sequence[str], files: Mapping[Key, Path]
+) -> dict[Key, list[float]]:
+    """Return AP50 and AP70 of detections."""
+    from mmdetxfer.evaluation.detector_comparison import read_test_set
+
+    data = read_test_set(config, options)
+    return {key: data.mean_precisions(path, (0.5, 0.7)) for key, path in files.items()}
+
+
+def scores_of_segmentors(
+    config: str, options: Sequence[str], files: Mapping[Key, Path]
+) -> dict[Key, list[float]]:
+    """Return the mIoU of label maps."""
+    from mmdetxfer.evaluation.segmentor_comparison import mean_ious, read_test_set
+
+    data = read_test_set(config, options)
+    return {key: [miou] for key, miou in mean_ious(data, files).items()}
 
 
 DETECTION = Task(
@@ -93,6 +108,7 @@ DETECTION = Task(
     switches=('--tta',),
     comparison=('compare_detectors.py',),
     scores=('AP50', 'AP70'),
+    scored=scores_of_detectors,
 )
 _LABELS = 'train_dataloader.dataset.datasets.1'
 SEGMENTATION = Task(
@@ -113,6 +129,7 @@ SEGMENTATION = Task(
     switches=(),
     comparison=('compare_segmentors.py', '--widths', *map(str, range(1, 13))),
     scores=('mIoU',),
+    scored=scores_of_segmentors,
 )
 TASKS = {'detection': DETECTION, 'segmentation': SEGMENTATION}
 
@@ -125,35 +142,6 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', help='work_dirs/embedded_TASK by default')
     parser.add_argument('--jobs', type=int, default=2, help='trainings at a time')
     return parser.parse_args()
-
-
-def run_tool(name: str, arguments: list, log: Path) -> None:
-    """Run one of the tools in the repository with one thread, its output in a log."""
-    command = [sys.executable, str(ROOT / 'tools' / name), *map(str, arguments)]
-    environment = dict(os.environ, OMP_NUM_THREADS='1', MKL_NUM_THREADS='1')
-    with open(log, 'a') as stream:
-        streams = dict(stdout=stream, stderr=subprocess.STDOUT)
-        # Trainings inherit the lock, so that those of a killed call hold it.
-        streams['pass_fds'] = [lock.fileno() for lock in held]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, **streams)
-        running.add(process)
-        code = process.wait()
-        running.discard(process)
-    if code != 0:
-        raise UserError(f'{name} failed with exit code {code}; see {log}')
-
-
-def hold(work_dir: Path) -> None:
-    """Hold the folder alone until the last training has ended."""
-    work_dir.mkdir(parents=True, exist_ok=True)
-    held.append(open(work_dir / '.lock', 'w'))
-    try:
-        fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UserError(
-            f'{work_dir}: another call, or trainings that a killed one left, work '
-            'there; wait for them, or kill them and call again'
-        ) from None
 
 
 def fine_tune(
@@ -169,7 +157,12 @@ def fine_tune(
     config = task.scratch if checkpoint is None else task.transfer
     # No image of the test set is looked at before the one score at the end.
     options = ['train_cfg.val_begin=1000000', *options]
-    keep_settings(folder, config, checkpoint, [*options, *tested])
+    settings = dict(
+        config=hash_of(config),
+        checkpoint=None if checkpoint is None else sha256_of_file(checkpoint),
+        options=[*options, *tested],
+    )
+    keep_settings(folder, settings)
     if (folder / 'done').is_file():
         return found
     print(f'fine-tuning in {folder}', flush=True)
@@ -184,28 +177,6 @@ def fine_tune(
     run_tool('test.py', arguments, log)
     write_text_atomically(folder / 'done', '')
     return found
-
-
-def keep_settings(
-    folder: Path, config: Path, checkpoint: Path | None, options: list[str]
-) -> None:
-    """Write down what a folder holds; refuse one that holds something else."""
-    mine = dict(
-        config=hash_of(config),
-        checkpoint=None if checkpoint is None else sha256_of_file(checkpoint),
-        options=options,
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / 'settings.json'
-    if not path.is_file():
-        write_text_atomically(path, json.dumps(mine, indent=1))
-    theirs = json.loads(path.read_text())
-    other = [key for key in mine if mine[key] != theirs[key]]
-    if other:
-        raise UserError(
-            f'{folder}: it holds results of another {" and ".join(other)}; remove '
-            'it, or name another --work-dir'
-        )
 
 
 @cache
@@ -245,37 +216,6 @@ def final(args: argparse.Namespace, name: str, seed: int, rate: float) -> Path:
     return fine_tune(args, f'finals/{name}/seed_{seed}', checkpoint, options, ())
 
 
-def trial_scores(
-    args: argparse.Namespace, files: dict[tuple[str, float], Path]
-) -> dict[str, dict[float, list[float]]]:
-    """Return each candidate's scores on the rest by rate."""
-    from mmdetxfer.evaluation import detector_comparison, segmentor_comparison
-    from mmdetxfer.scoring.comparison import sweep_records
-    from mmdetxfer.scoring.segmentation_comparison import scores_of
-    from mmdetxfer.scoring.segmentation_counts import BandSettings
-
-    config, options = str(args.task.transfer), list(args.task.rest)
-    scores: dict[str, dict[float, list[float]]] = {}
-    if args.task is DETECTION:
-        data = detector_comparison.read_test_set(config, options)
-        found = {key: [data.found(path)] for key, path in files.items()}
-        records = sweep_records(data.truth, found, (0.5, 0.7), len(data.classes))
-        for record in (one for one in records if one['rule'] == 'area'):
-            name, rate = record['candidate']
-            own = scores.setdefault(name, {}).setdefault(rate, [])
-            own.append(record['value'])
-        return scores
-    data = segmentor_comparison.read_test_set(config, options)
-    settings = BandSettings(len(data.classes), (1,))
-    counts = segmentor_comparison.counted(
-        data, list(files.values()), settings, lambda *_: None
-    )
-    for (name, rate), own in zip(files, counts, strict=True):
-        value = float(scores_of(own, (1,), 1)['mIoU'])
-        scores.setdefault(name, {})[rate] = [value]
-    return scores
-
-
 def print_trials(
     task: Task, scores: dict[str, dict[float, list[float]]], chosen: dict[str, float]
 ) -> None:
@@ -292,28 +232,14 @@ def print_trials(
     Console(width=100).print(table)
 
 
-def all_of(
-    pool: ThreadPoolExecutor, keys: list[tuple], run: Callable[[tuple], Path]
-) -> dict[tuple, Path]:
-    """Run all keys; when one fails, none is begun any more."""
-    futures = {key: pool.submit(run, key) for key in keys}
-    try:
-        wait(futures.values(), return_when=FIRST_EXCEPTION)
-    finally:
-        # Of those that ended, the first that failed says why.
-        pool.shutdown(wait=False, cancel_futures=True)
-    for future in futures.values():
-        if future.done() and not future.cancelled():
-            future.result()
-    return {key: future.result() for key, future in futures.items()}
-
-
 def choose(args: argparse.Namespace) -> dict[str, float]:
     """Return the best rate of each candidate on the rest, after all trials."""
     keys = [(name, rate) for rate in args.task.rates for name in CANDIDATES]
-    with ThreadPoolExecutor(args.jobs) as pool:
-        files = all_of(pool, keys, lambda key: trial(args, *key))
-    scores = trial_scores(args, files)
+    files = all_of(keys, lambda key: trial(args, *key), args.jobs)
+    found = args.task.scored(str(args.task.transfer), args.task.rest, files)
+    scores: dict[str, dict[float, list[float]]] = {}
+    for (name, rate), own in found.items():
+        scores.setdefault(name, {})[rate] = own
     chosen = {
         name: max(by_rate, key=lambda rate: sum(by_rate[rate]))
         for name, by_rate in scores.items()
@@ -329,20 +255,10 @@ def choose(args: argparse.Namespace) -> dict[str, float]:
     return {**chosen, LONGER: chosen['scratch']}
 
 
-def stop(*_: object) -> None:
-    """End the trainings and this program."""
-    for process in list(running):
-        process.terminate()
-    raise SystemExit(1)
-
-
 @one_line_errors
 def main() -> None:
     """Run what is missing, choose, refit, compare."""
     args = parse_args()
-    if args.jobs < 1:
-        raise UserError(f'--jobs: expected 1 or more, got {args.jobs}')
-    signal.signal(signal.SIGTERM, stop)
     work_dir = args.work_dir or ROOT / 'work_dirs' / f'embedded_{args.task}'
     args.work_dir, args.task = Path(work_dir).resolve(), TASKS[args.task]
     args.candidates = Path(args.candidates).resolve()
@@ -358,8 +274,7 @@ def main() -> None:
         hash_of(config)
     chosen = choose(args)
     keys.sort(key=lambda key: key[1])
-    with ThreadPoolExecutor(args.jobs) as pool:
-        found = all_of(pool, keys, lambda key: final(args, *key, chosen[key[0]]))
+    found = all_of(keys, lambda key: final(args, *key, chosen[key[0]]), args.jobs)
     words = [
         f'{name}=' + ','.join(str(found[name, seed]) for seed in own)
         for name, own in seeds.items()
