@@ -45,6 +45,11 @@ def draw_case_pictures(
     for path in out.glob('cases_*.png'):
         path.unlink()
     written = []
+    # Those of the first seed, which is shown.
+    is_false = {
+        name: _is_false(test_set, found[0], errors[name][0])
+        for name, found in candidates.items()
+    }
     for name in candidates:
         if name == baseline:
             continue
@@ -54,7 +59,13 @@ def draw_case_pictures(
                     _read_image(test_set, image),
                     f'{test_set.image_ids[image]}: {gain:+.1f} found',
                     tuple(
-                        _marks(test_set, image, candidates[one][0], errors[one][0])
+                        _marks(
+                            test_set,
+                            image,
+                            candidates[one][0],
+                            errors[one][0],
+                            is_false[one],
+                        )
                         for one in (baseline, name)
                     ),
                 )
@@ -90,8 +101,20 @@ def _read_image(test_set: DetectionTestSet, image: int) -> np.ndarray:
         raise UserError(f'{path}: expected an image, it cannot be read') from error
 
 
+def _is_false(
+    test_set: DetectionTestSet, found: FoundObjects, errors: Errors
+) -> np.ndarray:
+    """Return (D,) which of the surest detections are false."""
+    is_sure = surest_detections(test_set.truth, found, len(test_set.classes))
+    return is_sure & (errors.kinds != RIGHT) & ~errors.is_left_out
+
+
 def _marks(
-    test_set: DetectionTestSet, image: int, found: FoundObjects, errors: Errors
+    test_set: DetectionTestSet,
+    image: int,
+    found: FoundObjects,
+    errors: Errors,
+    is_false: np.ndarray,
 ) -> list[Mark]:
     truth, classes = test_set.truth, test_set.classes
     marks = []
@@ -100,8 +123,6 @@ def _marks(
         if state != IGNORED:
             text = classes[truth.labels[row]]
             marks.append(Mark(tuple(truth.boxes[row]), STATES[state], text))
-    is_sure = surest_detections(truth, found, len(classes))
-    is_false = is_sure & (errors.kinds != RIGHT) & ~errors.is_left_out
     for row in np.flatnonzero(is_false & (found.image_index == image)):
         kind = DETECTION_KINDS[errors.kinds[row]]
         text = f'{classes[found.labels[row]]} ({kind})'

@@ -81,12 +81,13 @@ def write_tables(out: Path, tables: Mapping[str, Sequence[dict]]) -> None:
 
 
 def _write_table(stem: Path, rows: Sequence[dict]) -> None:
-    keys = [key for key in rows[0] if key != 'kind']
+    # Not all differences have all columns.
+    keys = list(dict.fromkeys(key for row in rows for key in row if key != 'kind'))
     with open(stem.with_suffix('.csv'), 'w', newline='') as stream:
         writer = csv.DictWriter(stream, keys, extrasaction='ignore')
         writer.writeheader()
         writer.writerows(rows)
-    body = [[_shown(row[key]) for key in keys] for row in rows]
+    body = [[_shown(row.get(key, '')) for key in keys] for row in rows]
     text = ['| ' + ' | '.join(row) + ' |' for row in [keys, ['---'] * len(keys), *body]]
     stem.with_suffix('.md').write_text('\n'.join(text) + '\n')
 

@@ -157,6 +157,7 @@ def compared(
     by_kind = {
         'differences': 'difference',
         'best': 'best',
+        'undefined': 'undefined',
         'missed': 'missed',
         'errors': 'error',
         'error_differences': 'error_difference',

@@ -94,8 +94,10 @@ def difference_records(
 ) -> list[dict]:
     """Return the differences to the baseline, by the area rule, and the best sets.
 
-    A score that is undefined for a candidate (a logarithm where nothing was found) is
-    left out.
+    A score that is undefined for a candidate (a logarithm where nothing was found) has
+    no difference, and a record of kind 'undefined' that names the candidates. Each says
+    of how many classes it is, of how many resamples its interval, and in how many of
+    those a class had no object and was left out.
 
     Args:
         truth: The objects.
@@ -126,23 +128,31 @@ def difference_records(
             if table.num_defined == 0:
                 return []
             own.append(table.mean())
-            means, _ = resampled_mean_precisions(*tables, weights, group.size_range_px)
+            means, num_defined = resampled_mean_precisions(
+                *tables, weights, group.size_range_px
+            )
             drawn.append(means)
         scores[name] = _scores(np.array(own), iou_thresholds)
         resampled[name] = {
             key: values.mean(0)
             for key, values in _scores(np.array(drawn), iou_thresholds).items()
         }
-    records, sets = [], []
+    records, sets, undefined = [], [], []
     for key in next(iter(scores.values())):
         own = {name: values[key] for name, values in scores.items()}
         drawn = {name: values[key] for name, values in resampled.items()}
-        is_defined = np.isfinite(list(drawn.values())).all(0).sum() > 1
-        if not (
-            is_defined and all(np.isfinite(values).all() for values in own.values())
-        ):
-            continue
         head = dict(group=group.name, score=key)
+        is_used = np.isfinite(list(drawn.values())).all(0)
+        without = [name for name, one in own.items() if not np.isfinite(one).all()]
+        if without or is_used.sum() < 2:
+            undefined.append(dict(kind='undefined', **head, candidates=without))
+            continue
+        # Both depend on the truth alone: they are the same for all candidates.
+        is_short = is_used & (num_defined < table.num_defined)
+        head.update(
+            num_classes=table.num_defined,
+            resamples_without_a_class=int(is_short.sum()),
+        )
         records += _differences(own, drawn, baseline, num_images, head)
         # With one seed training noise is unknown: no claim is made.
         several = [name for name, seeds in own.items() if len(seeds) > 1]
@@ -152,7 +162,7 @@ def difference_records(
             sets.append(dict(kind='best', **head, candidates=best))
     order = list(candidates)
     records.sort(key=lambda record: order.index(record['candidate']))
-    return records + sets
+    return records + sets + undefined
 
 
 def _differences(
@@ -163,6 +173,7 @@ def _differences(
     head: dict,
 ) -> list[dict]:
     found = simultaneous_intervals(scores, resampled, baseline, num_images)
+    is_used = np.isfinite(list(resampled.values())).all(0)
     return [
         dict(
             kind='difference',
@@ -170,6 +181,7 @@ def _differences(
             baseline=baseline,
             **head,
             num_compared=len(found),
+            resamples=int(is_used.sum()),
             baseline_mean=float(np.mean(scores[baseline])),
             **asdict(interval),
         )

@@ -12,6 +12,7 @@ from mmdetxfer.scoring.comparison import (
     score_name,
     sweep_records,
 )
+from mmdetxfer.scoring.resampled_ap import image_weights
 
 # An overlap of 0.6 with WIDE.
 CUT = (0, 0, 10, 6)
@@ -79,7 +80,34 @@ def test_logarithms_of_nothing_are_left_out():
     records = difference_records(truth, candidates, 'a', (0.5, 0.7), 1, 2, 50)
     scores = [r['score'] for r in records if r['kind'] == 'difference']
     assert scores == ['AP50', 'AP70', 'ln AP50', 'AP70 - AP50']
+    without = {r['score']: r['candidates'] for r in records if r['kind'] == 'undefined'}
+    assert without == {'ln AP70': ['a'], 'ln AP70 - ln AP50': ['a']}
     assert all(np.isfinite(r['low']) for r in records if r['kind'] == 'difference')
+
+
+def test_classes_that_a_resample_lacks_are_counted():
+    """Of two images with a class each, a resample that draws one twice lacks the other.
+
+    AP50 is then of one class; the logarithm of a, which finds the first image's object
+    alone, is undefined where that image is not drawn.
+    """
+    truth = truths((0, 0, WIDE), (1, 1, WIDE))
+    candidates = {
+        'a': [found((0, 0, WIDE, 0.9))],
+        'b': [found((0, 0, WIDE, 0.9), (1, 1, WIDE, 0.9))],
+    }
+    records = difference_records(truth, candidates, 'a', (0.5, 0.7), 2, 2, 50)
+    by_score = {r['score']: r for r in records if r['kind'] == 'difference'}
+    weights = image_weights(2, 50, seed=0)
+    short = int((weights == 0).any(1).sum())
+    undefined = int((weights[:, 0] == 0).sum())
+    assert 0 < undefined < short < 50
+    one = by_score['AP50']
+    assert (one['num_classes'], one['resamples']) == (2, 50)
+    assert one['resamples_without_a_class'] == short
+    one = by_score['ln AP50']
+    assert one['resamples'] == 50 - undefined
+    assert one['resamples_without_a_class'] == short - undefined
 
 
 def test_without_both_thresholds_there_is_no_interaction():

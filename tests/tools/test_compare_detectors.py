@@ -65,6 +65,9 @@ def test_tables_and_records_of_two_candidates(tools, here, files):
         rows = list(csv.DictReader(stream))
     assert [row['score'] for row in rows[: len(differences)]] == list(differences)
     assert float(rows[8]['difference']) == pytest.approx(gain)
+    # What not all rows have is a column all the same.
+    assert int(rows[0]['num_classes']) > 1 and rows[-1]['score'] == 'missed'
+    assert rows[-1]['num_classes'] == '' and rows[-1]['resamples'] == '50'
     table = (out / 'differences.md').read_text().splitlines()
     assert len(table) == 2 + len(every) and f'| {gain:.4f} |' in table[10]
     for stem in ('map_over_iou', 'errors'):

@@ -63,7 +63,7 @@ def test_results_of_other_settings_are_refused(runs, tmp_path):
 
 
 def test_all_are_run_as_many_at_a_time_as_said(runs):
-    """Three that wait for each other end only if they run at once; with one, none do."""
+    """Three that wait for each other end only if run at once; with one job none are."""
     barrier = threading.Barrier(3, timeout=30)
 
     def meet(key):
