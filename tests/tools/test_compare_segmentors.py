@@ -194,6 +194,10 @@ def test_data_without_void_pixels_need_the_other_kind_of_band(tools, here, class
     assert 'without void pixels there is --kind labels' in ended.printed
     tools(TOOL, *words, '--kind', 'labels', cwd=here)
     assert records(here / 'out', 'score')
+    # The maps of the objects are beside VOC's own labels.
+    words = (*words, '--kind', 'labels', '--sizes', 'small=0,48')
+    ended = tools(TOOL, *words, cwd=here, fails=True)
+    assert 'sizes of objects need maps in SegmentationObject beside' in ended.printed
 
 
 def test_label_maps_that_do_not_fit_are_named(tools, here, folders, classes):

@@ -208,6 +208,38 @@ def test_a_segmentors_part_and_rest_are_apart_and_all_together_the_whole(tool, h
     assert not (part | rest) & images('test_dataloader', ())
 
 
+def test_segmentors_run_in_the_same_way(tool, args, monkeypatch):
+    """Whose mIoU is the rate, so that the greatest is chosen; label maps are kept."""
+    calls = []
+
+    def run_tool(name, arguments, log):
+        calls.append((name, [str(one) for one in arguments]))
+        (log.parent / 'last_checkpoint').write_text('weights.pth')
+        log.write_text('the comparison')
+
+    def scored(config, options, files):
+        assert config == str(tool.SEGMENTATION.transfer) and options
+        return {(name, rate): [rate] for name, rate in files}
+
+    monkeypatch.setattr(tool, 'run_tool', run_tool)
+    task = replace(tool.SEGMENTATION, scored=scored)
+    monkeypatch.setitem(tool.TASKS, 'segmentation', task)
+    args.task = 'segmentation'
+    tool.main()
+    finals = [w for n, w in calls if n == 'train.py' and 'finals' in w[2]]
+    rate = f'optim_wrapper.optimizer.lr={max(task.rates)}'
+    assert len(finals) == 18 and all(rate in words for words in finals)
+    longer = [words for words in finals if 'scratch-longer' in words[2]]
+    assert len(longer) == 3 and all('train_cfg.max_iters=1000' in w for w in longer)
+    tests = [words for name, words in calls if name == 'test.py']
+    assert len(tests) == 33 and not any('--tta' in words for words in tests)
+    assert all(w[w.index('--out') + 1].endswith('label_maps') for w in tests)
+    name, words = calls[-1]
+    assert name == 'analysis_tools/compare_segmentors.py'
+    first = words.index('--widths') + 1
+    assert words[first : first + 12] == [str(one) for one in range(1, 13)]
+
+
 def test_a_candidate_that_is_not_there_stops_all(tool, args, calls):
     """Before anything is begun, though its seed comes last."""
     (Path(args.candidates) / 'det/seed_2/epoch_4.pth').unlink()
