@@ -1,0 +1,32 @@
+"""Probes of frozen features, and scores that need no training."""
+
+from .accuracy import Accuracy, accuracy
+from .choice import Choice, NotConvergedError, choose_logistic, choose_ridge
+from .eigenbasis import Eigenbasis, eigenbasis
+from .linear import STRENGTHS, Fit, LinearProbe, fit_logistic, probe_of
+from .neighbours import neighbour_scores
+from .ridge import fit_ridge
+from .splits import few_rows, held_out_rows
+from .transferability import h_score, log_evidence
+
+__all__ = [
+    'STRENGTHS',
+    'Accuracy',
+    'Choice',
+    'Eigenbasis',
+    'Fit',
+    'LinearProbe',
+    'NotConvergedError',
+    'accuracy',
+    'choose_logistic',
+    'choose_ridge',
+    'eigenbasis',
+    'few_rows',
+    'fit_logistic',
+    'fit_ridge',
+    'h_score',
+    'held_out_rows',
+    'log_evidence',
+    'neighbour_scores',
+    'probe_of',
+]

@@ -1,0 +1,112 @@
+"""Logistic probes against scikit-learn's, and what is said when they cannot be."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import logsumexp
+from sklearn.linear_model import LogisticRegression
+from toy_features import overlapping, scaled
+
+from mmdetxfer.probes import eigenbasis, fit_logistic, probe_of
+
+
+def objective(scores, labels, weights, strength):
+    """The sum of the losses and the penalty, as its definition says."""
+    losses = logsumexp(scores, axis=1) - scores[np.arange(len(labels)), labels]
+    return losses.sum() + strength / 2 * (weights**2).sum()
+
+
+@pytest.mark.parametrize('has_intercept', [True, False])
+@pytest.mark.parametrize('sizes', [(400, 20, 5), (60, 150, 4)])
+def test_the_optimum_is_scikit_learns(sizes, has_intercept):
+    """On data that are not separable, and, with more features than images, that are.
+
+    The objective is recomputed from the probe's own scores: by no part of the fit.
+    """
+    features, labels = overlapping(*sizes)
+    other, _ = overlapping(50, sizes[1], sizes[2], seed=1)
+    basis, fit = eigenbasis(features), None
+    assert basis.is_of_images == (sizes[1] > sizes[0])
+    for strength in (1000, 10, 0.1):
+        fit = fit_logistic(basis, labels, sizes[2], strength, fit, has_intercept)
+        probe = probe_of(basis, fit)
+        settings = dict(tol=1e-10, max_iter=10_000, fit_intercept=has_intercept)
+        theirs = LogisticRegression(C=1 / strength, **settings)
+        theirs.fit(scaled(features), labels)
+        best = objective(
+            theirs.decision_function(scaled(features)), labels, theirs.coef_, strength
+        )
+        weights = (probe.weights * basis.scale[:, None]).numpy()
+        own = objective(probe.scores(features), labels, weights, strength)
+        assert fit.is_converged
+        assert abs(own - best) < 1e-5 * best
+        assert abs(fit.objective - best) < 1e-5 * best
+        # What is left to gain is a bound.
+        assert fit.objective - best < fit.left_to_gain + 1e-8 * best
+        expected = theirs.predict(scaled(other, features))
+        np.testing.assert_array_equal(probe.scores(other).argmax(1), expected)
+
+
+def test_a_start_elsewhere_ends_at_the_same_place():
+    features, labels = overlapping(300, 15, 3)
+    basis = eigenbasis(features)
+    far = fit_logistic(basis, labels, 3, 1e-3)
+    near = fit_logistic(basis, labels, 3, 10, start=far)
+    fresh = fit_logistic(basis, labels, 3, 10)
+    assert near.objective == pytest.approx(fresh.objective, rel=1e-6)
+    assert far.objective < near.objective
+
+
+def test_what_single_precision_cannot_reach_is_finished_in_double():
+    """Separable classes: at a weak strength the objective is far below N log K."""
+    features, labels = overlapping(60, 150, 4)
+    fit = fit_logistic(eigenbasis(features), labels, 4, 1e-3)
+    assert fit.is_converged and fit.along.dtype == torch.float64
+    assert fit.objective < 1e-2 * 60 * np.log(4)
+    strong = fit_logistic(eigenbasis(features), labels, 4, 1000)
+    assert strong.along.dtype == torch.float32
+
+
+def test_too_few_steps_are_told():
+    features, labels = overlapping(60, 150, 4)
+    fit = fit_logistic(eigenbasis(features), labels, 4, 1e-6, max_steps=10)
+    assert not fit.is_converged and fit.steps == 10
+
+
+def test_standardised_features_do_not_depend_on_units():
+    """A million times one feature; unstandardised, all others are penalised more."""
+    features, labels = overlapping(200, 6, 3)
+    other = features * np.array([1e6, 1, 1, 1, 1, 1], dtype=np.float32)
+
+    def predictions(own, is_standardised):
+        basis = eigenbasis(own, is_standardised=is_standardised)
+        return probe_of(basis, fit_logistic(basis, labels, 3, 100)).scores(own)
+
+    expected = predictions(features, True)
+    np.testing.assert_allclose(predictions(other, True), expected, atol=1e-4)
+    assert abs(predictions(other, False) - predictions(features, False)).max() > 0.01
+
+
+def test_scores_of_some_rows_are_those_of_all():
+    features, labels = overlapping(100, 6, 3)
+    basis = eigenbasis(features)
+    probe = probe_of(basis, fit_logistic(basis, labels, 3, 1))
+    np.testing.assert_allclose(
+        probe.scores(features, [5, 2]), probe.scores(features)[[5, 2]], rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    'labels, num_classes, strength, said',
+    [
+        ([0, 1], 2, 1, 'labels: expected one for each of 3 images, got \\(2,\\)'),
+        ([0, 1, 2], 2, 1, 'labels: expected 0 to 1 of 2 classes or more, got 0 to 2'),
+        ([0, 0, 0], 1, 1, 'labels: expected 0 to 0 of 2 classes or more, got 0 to 0'),
+        ([0, -1, 1], 2, 1, 'got -1 to 1'),
+        ([0, 1, 1], 2, 0, 'strength: expected a number above 0, got 0'),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(labels, num_classes, strength, said):
+    basis = eigenbasis(np.eye(3))
+    with pytest.raises(ValueError, match=said):
+        fit_logistic(basis, np.array(labels), num_classes, strength)
