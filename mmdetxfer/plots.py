@@ -200,7 +200,8 @@ def draw_band_curves(
                 if count > 1:
                     ends = (widths, seeds.min(1), seeds.max(1))
                     axes.fill_between(*ends, color=line.get_color(), alpha=0.2, lw=0)
-            axes.set_xlabel('width of the band')
+            unit = 'pixels' if widths[-1] > 1 else 'shares of the diagonal'
+            axes.set_xlabel(f'width of the band, {unit}')
             axes.set_ylabel(measure)
             axes.set_title(title, fontsize=10)
             axes.grid(alpha=0.3)

@@ -121,8 +121,14 @@ def read_manifest(folder: Path) -> tuple[PredictionHeader, dict[str, Path]]:
             f'{folder}: expected predictions of a segmentor with {MANIFEST}, there is '
             'none; make them with tools/test.py --out FOLDER'
         )
-    body = json.loads(path.read_text())
-    files = {one: folder / name for one, name in body['files'].items()}
+    try:
+        body = json.loads(path.read_text())
+        files = {one: folder / name for one, name in body['files'].items()}
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise UserError(
+            f'{path}: expected a manifest of label maps, it cannot be read, {error!r}; '
+            'run tools/test.py --out again'
+        ) from error
     missing = [one for one, file in files.items() if not file.is_file()]
     if missing:
         raise UserError(

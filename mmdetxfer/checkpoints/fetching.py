@@ -23,16 +23,21 @@ TIMEOUT_S = 60
 
 def fetched(address: str) -> Path:
     """Return the local file of an http address, fetched if it is not there yet."""
+    target = cached_path(address)
+    if not target.is_file():
+        _fetch(address, target)
+    _refuse_other_hash(target)
+    return target
+
+
+def cached_path(address: str) -> Path:
+    """Return where the file of an http address is kept."""
     name = Path(unquote(urlparse(address).path)).name
     if name in ('', '..'):
         raise CheckpointError(
             f'{address} names no file: expected an address that ends in a file name'
         )
-    target = Path(torch.hub.get_dir()) / 'checkpoints' / name
-    if not target.is_file():
-        _fetch(address, target)
-    _refuse_other_hash(target)
-    return target
+    return Path(torch.hub.get_dir()) / 'checkpoints' / name
 
 
 def named_hash(name: str) -> str | None:

@@ -21,7 +21,7 @@ from mmengine.runner.checkpoint import (
     get_torchvision_models,
 )
 
-from mmdetxfer.checkpoints.fetching import fetched
+from mmdetxfer.checkpoints.fetching import cached_path, fetched
 from mmdetxfer.checkpoints.reading import read_checkpoint
 from mmdetxfer.errors import CheckpointError
 
@@ -76,6 +76,29 @@ def install_safe_loading() -> None:
     register('mmcls://', load_from_mmcls, force=True)
     remote = ['pavi://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://']
     register(remote, load_from_unsupported, force=True)
+
+
+def local_file(source: str) -> Path | None:
+    """Return where a file is that was named by a path or an address, None if nowhere.
+
+    Nothing is fetched.
+    """
+    lists = {
+        ('modelzoo', 'torchvision'): get_torchvision_models,
+        ('open-mmlab', 'openmmlab'): get_external_models,
+        ('mmcls',): get_mmcls_models,
+    }
+    scheme, _, name = source.partition('://')
+    for schemes, addresses in lists.items():
+        if scheme in schemes:
+            name = get_deprecated_model_names().get(name, name)
+            source = addresses().get(name) or source
+            if '://' not in source:
+                source = str(Path(_get_mmengine_home()) / source)
+    if source.startswith(('http://', 'https://')):
+        source = str(cached_path(source))
+    path = Path(source).expanduser()
+    return path if path.is_file() else None
 
 
 def fetched_by_one_rank(address: str) -> Path:

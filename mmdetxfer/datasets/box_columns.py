@@ -176,7 +176,7 @@ def has_inclusive_boxes(dataset: Any) -> bool:
         found.add('XMLDataset' in names)
     if len(found) > 1:
         raise UserError(
-            'chips: the data set joins some whose boxes end with their last pixel '
+            'boxes: the data set joins some whose boxes end with their last pixel '
             "(mmdet's XMLDataset) and some whose boxes end one further; make two"
         )
     return found.pop()

@@ -19,6 +19,7 @@ from mmdetxfer.scoring import TrueObjects
 
 UNKNOWN = -1
 _SIZE_FIELD, _OCCLUSION_FIELD, _NUM_FIELDS = 4, 2, 6
+_HIGHEST = 3
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,18 @@ def _file_occlusion(path: Path, boxes: np.ndarray) -> np.ndarray:
         )
     sides = boxes[:, 2:] - boxes[:, :2] + 1
     expected = (sides[:, 0] * sides[:, 1]).round().astype(np.int64)
-    sizes = np.array([int(float(one[_SIZE_FIELD])) for one in fields], dtype=np.int64)
+    try:
+        numbers = [
+            (float(one[_SIZE_FIELD]), int(one[_OCCLUSION_FIELD])) for one in fields
+        ]
+    except ValueError as error:
+        raise UserError(f'{path}: expected numbers, {error}') from error
+    levels = np.array([level for _, level in numbers], dtype=np.int64)
+    if ((levels < 0) | (levels > _HIGHEST)).any():
+        raise UserError(
+            f'{path}: expected occlusion from 0 to {_HIGHEST}, got {int(levels.max())}'
+        )
+    sizes = np.array([int(size) for size, _ in numbers], dtype=np.int64)
     if len(sizes) != len(expected) or (sizes != expected).any():
         pairs = zip(sizes, expected, strict=False)
         wrong = [k for k, (size, own) in enumerate(pairs) if size != own]
@@ -89,7 +101,7 @@ def _file_occlusion(path: Path, boxes: np.ndarray) -> np.ndarray:
             f'difficult, with its size, got {len(sizes)} rows; the first that does not '
             f'fit is row {place + 1}; the labels are those of VOC2007 test in its order'
         )
-    return np.array([int(one[_OCCLUSION_FIELD]) for one in fields], dtype=np.int8)
+    return levels.astype(np.int8)
 
 
 def _truncated(

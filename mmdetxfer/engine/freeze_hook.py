@@ -5,6 +5,7 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop
 from torch import nn
 
 from mmdetxfer.errors import UserError
@@ -35,7 +36,10 @@ class FreezeHook(Hook):
         self.parts = tuple(parts)
 
     def before_run(self, runner: Any) -> None:
-        """Switch gradients off."""
+        """Switch gradients off, in trainings."""
+        # A test's model may be wrapped in what this hook knows nothing of.
+        if not isinstance(runner._train_loop, BaseLoop):
+            return
         model = _unwrapped(runner.model)
         num_frozen = 0
         for module in self.modules(model):

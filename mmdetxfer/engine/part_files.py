@@ -6,6 +6,7 @@ from mmengine.model import BaseModule
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
+from mmdetxfer.checkpoints.loading_schemes import local_file
 from mmdetxfer.checkpoints.receipt import (
     DROPPED,
     NO_PATTERN,
@@ -13,6 +14,7 @@ from mmdetxfer.checkpoints.receipt import (
     select,
     tensor_hash,
 )
+from mmdetxfer.checkpoints.writing import sha256_of_file
 from mmdetxfer.errors import CheckpointError
 
 
@@ -77,6 +79,31 @@ def selection_of_parts(
         )
     all_unused = {**unused, **fitting.unused}
     return sources[0], Selection(fitting.kept, fitting.other_shape, all_unused)
+
+
+def tensors_of_part_files(model: nn.Module) -> dict[str, str]:
+    """Return the hash that the parts' files have for tensors of the model, by name."""
+    found: dict[str, str] = {}
+    for name, module, entry in files_of_parts(model):
+        state = _file_state(entry['checkpoint'])
+        outer = f'{name}.' if name else ''
+        own_way = getattr(type(module), 'init_weights', None)
+        if own_way is not BaseModule.init_weights:
+            own = _by_content(module, outer, state)
+            found.update({key: tensor_hash(value) for key, value in own.items()})
+            continue
+        inner = (entry.get('prefix') or '').rstrip('.')
+        before = f'{inner}.' if inner else ''
+        for key, tensor in state.items():
+            if key.startswith(before):
+                found[outer + key.removeprefix(before)] = tensor_hash(tensor)
+    return found
+
+
+def file_hash(source: str) -> str | None:
+    """Return the SHA-256 of a file, also of one that was fetched from an address."""
+    path = local_file(source)
+    return None if path is None else sha256_of_file(path)
 
 
 def _file_state(checkpoint: str) -> dict[str, Tensor]:

@@ -32,9 +32,14 @@ from mmdetxfer.checkpoints.receipt import (
     statuses_after,
     tensor_hash,
 )
-from mmdetxfer.checkpoints.writing import sha256_of_file, write_text_atomically
+from mmdetxfer.checkpoints.writing import write_text_atomically
 from mmdetxfer.engine.freeze_hook import FreezeHook, frozen_by_config
-from mmdetxfer.engine.part_files import files_of_parts, selection_of_parts
+from mmdetxfer.engine.part_files import (
+    file_hash,
+    files_of_parts,
+    selection_of_parts,
+    tensors_of_part_files,
+)
 from mmdetxfer.errors import CheckpointError
 from mmdetxfer.registry import HOOKS
 
@@ -144,7 +149,11 @@ class TransferHook(Hook):
         parts = parts_of(state, statuses, self._before, self._part_names(model))
         receipt = dict(
             source=source,
-            sha256=_file_hash(source),
+            sha256=file_hash(source),
+            files_of_parts={
+                entry['checkpoint']: file_hash(entry['checkpoint'])
+                for _, _, entry in files_of_parts(model)
+            },
             input_convention=runner.cfg.get('input_convention'),
             keep=self.keep,
             reinit=self.reinit,
@@ -177,20 +186,25 @@ class TransferHook(Hook):
         self, statuses: dict[str, str], state: dict[str, Tensor], model: nn.Module
     ) -> None:
         """Tell apart what came into the model by other ways than by its name."""
-        own = [name for name, _, _ in files_of_parts(model)]
+        by_file = {} if self._selection is None else tensors_of_part_files(model)
         for name, status in statuses.items():
             if status in (LOADED, CHANGED):
                 continue
             now = self._before_loading and tensor_hash(state[name])
             if self._before_loading and self._before_loading[name] != now:
                 statuses[name] = CONVERTED
-            elif self._selection is not None and matches(name, own):
+            elif tensor_hash(state[name]) == by_file.get(name):
                 statuses[name] = FROM_INIT
 
     def after_train(self, runner: Any) -> None:
         """Prove that frozen weights and statistics are as they were."""
         path = Path(runner.work_dir) / RECEIPT
         if not path.is_file():
+            if runner._resume:
+                runner.logger.warning(
+                    f'transfer: no {RECEIPT} in {runner.work_dir}: that frozen parts '
+                    'are as they were cannot be proven; resume in the same work_dir'
+                )
             return
         receipt = json.loads(path.read_text())
         now = frozen_hashes(_unwrapped(runner.model))
@@ -200,7 +214,12 @@ class TransferHook(Hook):
         runner.logger.info(f'transfer: {self._summary(receipt)}')
         named = [one.parts for one in runner.hooks if isinstance(one, FreezeHook)]
         named = [part for parts in named for part in parts]
-        wrong = [name for name in moved if matches(name, named)]
+        # A part of which all children are frozen has one hash.
+        wrong = [
+            name
+            for name in moved
+            if matches(name, named) or any(one.startswith(f'{name}.') for one in named)
+        ]
         if wrong:
             raise CheckpointError(
                 f'frozen parts have moved in training: {", ".join(wrong[:3])}; see '
@@ -249,11 +268,6 @@ def frozen_hashes(model: nn.Module) -> dict[str, str]:
 
 def _hashes(model: nn.Module) -> dict[str, str]:
     return {name: tensor_hash(value) for name, value in model.state_dict().items()}
-
-
-def _file_hash(source: str) -> str | None:
-    path = Path(source).expanduser()
-    return sha256_of_file(path) if path.is_file() else None
 
 
 def _counted(unused: dict[str, str]) -> dict[str, dict]:

@@ -45,6 +45,8 @@ def draw_case_pictures(
     for path in out.glob('cases_*.png'):
         path.unlink()
     written = []
+    seeds = {len(found) for found in candidates.values()}
+    shown = '' if seeds == {1} else ' (mean of seeds; shown: the first)'
     # Those of the first seed, which is shown.
     is_false = {
         name: _is_false(test_set, found[0], errors[name][0])
@@ -57,7 +59,7 @@ def draw_case_pictures(
             cases = [
                 Case(
                     _read_image(test_set, image),
-                    f'{test_set.image_ids[image]}: {gain:+.1f} found',
+                    f'{test_set.image_ids[image]}: {gain:+.1f} found{shown}',
                     tuple(
                         _marks(
                             test_set,

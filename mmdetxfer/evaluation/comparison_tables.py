@@ -5,7 +5,6 @@ writes its tables here: records as JSON lines, each table as CSV and Markdown.
 """
 
 import csv
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -14,8 +13,8 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from rich.table import Table
 
-from mmdetxfer.checkpoints.writing import write_text_atomically
 from mmdetxfer.errors import UserError
+from mmdetxfer.json_lines import write_json_lines
 
 RECORDS = 'records.jsonl'
 # Names stand in file names, tables and legends.
@@ -71,8 +70,7 @@ def write_tables(out: Path, tables: Mapping[str, Sequence[dict]]) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     rows = [row for table in tables.values() for row in table]
-    lines = [json.dumps(_plain(row), allow_nan=False) + '\n' for row in rows]
-    write_text_atomically(out / RECORDS, ''.join(lines))
+    write_json_lines(out / RECORDS, rows)
     for name, own in tables.items():
         for suffix in ('.csv', '.md'):
             (out / f'{name}{suffix}').unlink(missing_ok=True)
@@ -90,14 +88,6 @@ def _write_table(stem: Path, rows: Sequence[dict]) -> None:
     body = [[_shown(row.get(key, '')) for key in keys] for row in rows]
     text = ['| ' + ' | '.join(row) + ' |' for row in [keys, ['---'] * len(keys), *body]]
     stem.with_suffix('.md').write_text('\n'.join(text) + '\n')
-
-
-def _plain(row: dict) -> dict:
-    """Return a row with null for what is no number: JSON has no other way."""
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in row.items()
-    }
 
 
 def _shown(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.registry import DATASETS, init_default_scope
 
-from mmdetxfer.datasets.annotation_sources import voc_files
+from mmdetxfer.datasets.annotation_sources import host_kinds, voc_files
 from mmdetxfer.datasets.occlusion_labels import OcclusionLabels, read_occlusion
 from mmdetxfer.errors import UserError
 from mmdetxfer.evaluation.comparison_tables import read_config
@@ -23,8 +23,8 @@ from mmdetxfer.scoring import (
 from mmdetxfer.scoring.comparison import (
     INTERACTION,
     Group,
+    class_records,
     difference_records,
-    missed_records,
     sweep_records,
 )
 from mmdetxfer.scoring.error_differences import (
@@ -33,6 +33,7 @@ from mmdetxfer.scoring.error_differences import (
     image_records,
 )
 from mmdetxfer.scoring.hoiem import similar_classes
+from mmdetxfer.scoring.missed_comparison import missed_records
 from mmdetxfer.scoring.super_categories import LISTED_CLASSES, MEMBERS
 from mmdetxfer.scoring.tide import Errors
 
@@ -82,6 +83,11 @@ class DetectionTestSet:
 
     def occlusion(self, folder: str) -> OcclusionLabels:
         """Read its occlusion labels."""
+        if 'mmdet.XMLDataset' not in host_kinds(self.dataset):
+            raise UserError(
+                f'{folder}: expected a test set of VOC, which occlusion labels are of, '
+                f'got {type(self.dataset).__name__}'
+            )
         xml = [file for _, file in voc_files(self.dataset, self.image_ids)]
         return read_occlusion(folder, self.truth, xml, self.classes)
 
@@ -154,7 +160,10 @@ def compared(
     errors_found = error_records(*tables, num_images, num_resamples, progress)
     tables = (truth, candidates, errors, baseline, num_classes, test_set.image_ids)
     rows = [*differences, *missed, *errors_found, *image_records(*tables)]
+    rows += class_records(truth, candidates, INTERACTION, test_set.classes)
     by_kind = {
+        'group_scores': 'group_score',
+        'class_scores': 'class_score',
         'differences': 'difference',
         'best': 'best',
         'undefined': 'undefined',

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdetxfer.datasets.box_columns import has_inclusive_boxes
+from mmdetxfer.datasets.box_columns import has_inclusive_boxes, is_ignored
 from mmdetxfer.errors import UserError
 from mmdetxfer.predictions import Predictions
 from mmdetxfer.scoring import FoundObjects, TrueObjects
@@ -14,14 +14,14 @@ from mmdetxfer.scoring import FoundObjects, TrueObjects
 def true_objects(dataset: Any) -> tuple[TrueObjects, tuple[str, ...]]:
     """Return the objects of an mmdet data set and the ids of its images, in its order.
 
-    The hosts name what is neither to be found nor missed by ``ignore_flag``.
+    What is neither to be found nor missed is ignored: difficult objects, and groups.
     """
     ids, rows = [], []
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         ids.append(str(info['img_id']))
         rows.extend(
-            (index, one['bbox_label'], *one['bbox'], one.get('ignore_flag', 0))
+            (index, one['bbox_label'], *one['bbox'], is_ignored(one))
             for one in info['instances']
         )
     table = np.array(rows, dtype=np.float64).reshape(-1, 7)
@@ -74,6 +74,9 @@ def found_objects(
         )
     numbers = np.array([places[one] for one in predictions.image_ids], dtype=np.int64)
     columns = predictions.columns
+    missing = {'image_index', 'boxes', 'labels', 'scores'} - set(columns)
+    if missing:
+        raise UserError(f'{source}: expected columns of detections, without {missing}')
     for name, most in (('labels', len(classes)), ('image_index', len(numbers))):
         wrong = (columns[name] < 0) | (columns[name] >= most)
         if wrong.any():

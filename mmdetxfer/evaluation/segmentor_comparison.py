@@ -19,6 +19,7 @@ from mmdetxfer.scoring.confusion import BOTH, TRUE
 from mmdetxfer.scoring.segmentation_comparison import (
     SegmentationCounts,
     comparison_records,
+    rim_records,
     scores_of,
 )
 from mmdetxfer.scoring.segmentation_counts import BandSettings, image_counts
@@ -84,6 +85,11 @@ def read_test_set(config: str, cfg_options: Sequence[str] = ()) -> SegmentationT
     ids = [image_id_of(info, root) for info in infos]
     if not infos:
         raise UserError(f'{config}: expected images in the test set, it has none')
+    if 'seg_map_path' not in infos[0]:
+        raise UserError(
+            f'{config}: expected label maps of the test set, it names none; name a '
+            'split that has labels'
+        )
     for name in ('reduce_zero_label', 'label_map'):
         if dataset.metainfo.get(name) or infos[0].get(name):
             raise UserError(
@@ -222,6 +228,9 @@ def compared(
         table: [row for row in records if row['kind'] == kind]
         for table, kind in kinds.items()
     }
+    tables['boundary_images'] = rim_records(
+        candidates, test_set.classes, list(test_set.images)
+    )
     gains = [row for row in tables['differences'] if ' of ' in row['score']]
     tables['differences'] = [row for row in tables['differences'] if row not in gains]
     return {**tables, 'class_gains': gains}
@@ -271,6 +280,8 @@ def draw_case_pictures(
     for path in out.glob('cases_*.png'):
         path.unlink()
     ids = list(test_set.images)
+    seeds = {len(own) for own in folders.values()}
+    shown = '' if seeds == {1} else ' (mean of seeds; shown: the first)'
     files = {name: test_set.predictions(own[0]) for name, own in folders.items()}
     written = []
     for name in candidates:
@@ -285,7 +296,7 @@ def draw_case_pictures(
                 paths = [test_set.labels[image], files[baseline][image]]
                 paths.append(files[name][image])
                 maps = tuple(map(read_labels, paths))
-                title = f'{Path(image).name}: {gains[place]:+.1f} % of pixels'
+                title = f'{Path(image).name}: {gains[place]:+.1f} % of pixels{shown}'
                 picture = _read_image(test_set.images[image])
                 cases.append(SegmentationCase(picture, title, maps))
             if cases:

@@ -15,7 +15,11 @@ from mmengine.logging import print_log
 
 from mmdetxfer.errors import UserError
 from mmdetxfer.registry import METRICS
-from mmdetxfer.scoring.segmentation_comparison import SegmentationCounts, scores_of
+from mmdetxfer.scoring.segmentation_comparison import (
+    NUM_CLASSES,
+    SegmentationCounts,
+    scores_of,
+)
 from mmdetxfer.scoring.segmentation_counts import WIDTHS, BandSettings, image_counts
 
 
@@ -42,6 +46,8 @@ class TrimapMetric(BaseMetric):
         ignore_index: The label of void pixels.
         size_ranges_px: Name and (lowest, highest) root of the area of objects, the
             highest not in it; needs ``LoadObjectMap`` in the test pipeline.
+        classwise: Whether IoU, Boundary IoU and accuracy of each class are among the
+            scores too.
         **kwargs: Of mmengine's ``BaseMetric``.
     """
 
@@ -55,10 +61,12 @@ class TrimapMetric(BaseMetric):
         metric: str = 'square',
         ignore_index: int = 255,
         size_ranges_px: Mapping[str, tuple[float, float]] | None = None,
+        classwise: bool = False,
         **kwargs: Any,
     ) -> None:
         """Check the settings."""
         super().__init__(**kwargs)
+        self.classwise = classwise
         self._settings = dict(
             widths=tuple(widths),
             of_diagonal=of_diagonal,
@@ -99,6 +107,8 @@ class TrimapMetric(BaseMetric):
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Sum the counts and score them."""
+        if not results:
+            raise UserError('TrimapMetric: expected images, none was tested')
         counts = SegmentationCounts(*map(np.stack, zip(*results, strict=True)))
         widths = self._settings['widths']
         sizes = list(self._settings['size_ranges_px'])
@@ -119,13 +129,19 @@ class TrimapMetric(BaseMetric):
         print_log(f'{text} over {int(found["num_classes"])} classes', 'current')
         scores = {}
         for key, value in found.items():
-            if np.ndim(value) == 0 and not key.startswith('ln '):
+            is_number = key.startswith(f'{NUM_CLASSES} ')
+            if np.ndim(value) == 0 and not key.startswith('ln ') and not is_number:
                 for long, short in (
                     ('pixel accuracy', 'aAcc'),
                     ('class accuracy', 'mAcc'),
                 ):
                     key = key.replace(long, short)
                 scores[key.replace(' ', '_')] = float(value)
+            elif self.classwise and np.ndim(value) == 1:
+                name = key.removeprefix('class ').replace('pixel accuracy', 'Acc')
+                pairs = zip(self.dataset_meta['classes'], value, strict=True)
+                for own, number in pairs:
+                    scores[f'{name}_class_{own}'.replace(' ', '_')] = float(number)
         return scores
 
 

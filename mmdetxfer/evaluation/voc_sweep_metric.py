@@ -2,6 +2,7 @@
 
 Pre-trainings differ at high IoU (Li et al. 2019, Figure 1), so one threshold does not
 tell. Keys are whole per cents: AP50, AP50_11points, AP70_vehicle, AP50_small.
+The first, mAP, is the mean over the thresholds: what ``save_best='auto'`` takes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,8 +41,9 @@ class VOCSweepMetric(BaseMetric):
         iou_thresholds: In whole per cents; an overlap at the threshold reaches it.
         size_ranges_px: Name and (lowest, highest) root of the area, the highest not
             in it, for scores of sizes.
-        is_inclusive: Whether the last pixel belongs to a box. None: as mmdet reads
-            them, for VOC it does.
+        is_inclusive: Whether the last pixel belongs to a box, which the log says. None:
+            as mmdet reads them, it does for ``VOCDataset``; other sets of XML files
+            need ``True``.
         classwise: Whether each class's scores are among the scores too.
         **kwargs: Of mmengine's ``BaseMetric``.
     """
@@ -58,9 +60,10 @@ class VOCSweepMetric(BaseMetric):
     ) -> None:
         """Check the thresholds, whose names must not meet."""
         super().__init__(**kwargs)
-        self.iou_thresholds = tuple(iou_thresholds)
-        names = [round(100 * threshold) for threshold in self.iou_thresholds]
-        whole = np.allclose(np.array(names) / 100, self.iou_thresholds, atol=1e-9)
+        names = [round(100 * threshold) for threshold in iou_thresholds]
+        whole = np.allclose(np.array(names) / 100, tuple(iou_thresholds), atol=1e-9)
+        # 0.6, and not the 0.6000000000000001 that steps of 0.05 lead to.
+        self.iou_thresholds = tuple(name / 100 for name in names)
         if not names or len(set(names)) < len(names) or not whole or min(names) < 1:
             raise UserError(
                 'VOCSweepMetric: expected different thresholds in whole per cents, '
@@ -96,7 +99,7 @@ class VOCSweepMetric(BaseMetric):
         matches = match_objects(truth, found)
         tables = (truth, found, matches, self.iou_thresholds, len(classes))
         whole = average_precisions(*tables)
-        scores = {'num_classes': whole.num_defined}
+        scores = {'mAP': float(np.mean(whole.mean()))}
         self._add(scores, whole, '')
         for name, limits in self.size_ranges_px.items():
             self._add(scores, average_precisions(*tables, tuple(limits)), f'_{name}')
@@ -108,9 +111,13 @@ class VOCSweepMetric(BaseMetric):
             for label, name in enumerate(classes):
                 self._add(scores, _only(whole, [label]), f'_class_{name}')
         text = ', '.join(f'{k} {scores[k]:.3f}' for k in scores if k[2:].isdigit())
+        rule = 'with' if truth.is_inclusive else 'without'
         print_log(
-            f'VOC mAP by area over {whole.num_defined} classes: {text}', 'current'
+            f'VOC mAP by area over {whole.num_defined} classes, boxes {rule} their '
+            f'last pixel: {text}',
+            'current',
         )
+        scores['num_classes'] = whole.num_defined
         return scores
 
     def _tables(self, results: list) -> tuple[TrueObjects, FoundObjects]:
@@ -123,8 +130,9 @@ class VOCSweepMetric(BaseMetric):
         counts = [len(labels) for *_, labels in parts]
         inclusive = self.is_inclusive
         if inclusive is None:
-            # mmdet keeps the corners of VOC's files, which are pixels of the box.
-            inclusive = str(self.dataset_meta.get('dataset_type')).startswith('VOC')
+            # mmdet keeps the corners of VOC's files, which are pixels of the box; its
+            # VOCDataset alone has this key, None where no year is in the path.
+            inclusive = 'dataset_type' in self.dataset_meta
         truth = TrueObjects(
             image_index=np.repeat([part[0] for part in parts], counts),
             labels=np.concatenate([part[3] for part in parts]).astype(np.int64),

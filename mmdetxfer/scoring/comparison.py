@@ -14,20 +14,19 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from .missed import (
-    is_occluded,
-    missed_objects,
-    missed_shares,
-    resampled_missed_shares,
-)
 from .objects import FoundObjects, TrueObjects, of_classes
-from .resampled_ap import image_weights, resampled_mean_precisions
+from .resampled_ap import (
+    counted_objects,
+    image_weights,
+    resampled_mean_precisions,
+)
 from .simultaneous import best_set, simultaneous_intervals
 from .voc_ap import NO_SIZE_LIMIT, average_precisions, match_objects
 
 Candidates = Mapping[str, Sequence[FoundObjects]]
 INTERACTION = (0.5, 0.7)
-OCCLUSION_LEVELS = {'low': 1, 'medium': 2}
+# Of the baseline: below it the absolute interaction does not count (the protocol).
+_LEAST_FOR_ABSOLUTE = 0.5
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,35 @@ def sweep_records(
     return records
 
 
+def class_records(
+    truth: TrueObjects,
+    candidates: Candidates,
+    iou_thresholds: Sequence[float],
+    classes: Sequence[str],
+) -> list[dict]:
+    """Return the AP of each class by the area rule, for candidate, seed, threshold.
+
+    Args:
+        truth: The objects.
+        candidates: Detections of each candidate, one table a seed.
+        iou_thresholds: As in ``average_precisions``.
+        classes: Names of the test set's classes; those without objects have no record.
+    """
+    records = []
+    for name, seeds in candidates.items():
+        for seed, found in enumerate(seeds):
+            tables = (truth, found, match_objects(truth, found))
+            table = average_precisions(*tables, iou_thresholds, len(classes))
+            for threshold, row in zip(iou_thresholds, table.area, strict=True):
+                head = dict(kind='class_score', candidate=name, seed=seed)
+                head['score'] = score_name(threshold)
+                for label in np.flatnonzero(table.num_objects):
+                    count = int(table.num_objects[label])
+                    own = dict(value=float(row[label]), num_objects=count)
+                    records.append(dict(**head, name=classes[label], **own))
+    return records
+
+
 def difference_records(
     truth: TrueObjects,
     candidates: Candidates,
@@ -95,9 +123,12 @@ def difference_records(
     """Return the differences to the baseline, by the area rule, and the best sets.
 
     A score that is undefined for a candidate (a logarithm where nothing was found) has
-    no difference, and a record of kind 'undefined' that names the candidates. Each says
-    of how many classes it is, of how many resamples its interval, and in how many of
-    those a class had no object and was left out.
+    no difference, and a record of kind 'undefined' that names the candidates; so has
+    one whose objects lie in a single image. Each difference says of how many classes
+    it is, how many images have objects of the group (its interval is of so many), of
+    how many resamples it is, and in how many of those a class had no object and was
+    left out. The interaction in absolute terms counts where the baseline's AP50 is
+    above 0.5, which ``counts`` says.
 
     Args:
         truth: The objects.
@@ -114,64 +145,134 @@ def difference_records(
     if group.labels is not None:
         truth = of_classes(truth, group.labels)
         num_classes = len(group.labels)
-    scores, resampled = {}, {}
+        candidates = {
+            name: [of_classes(found, group.labels) for found in seeds]
+            for name, seeds in candidates.items()
+        }
+    settings = (iou_thresholds, num_classes, weights, group, progress)
+    scored = _scored(truth, candidates, *settings)
+    if scored is None:
+        return []
+    carriers = truth.image_index[counted_objects(truth, group.size_range_px)]
+    num_images = len(np.unique(carriers))
+    low, high = (score_name(threshold) for threshold in INTERACTION)
+    records, sets, undefined = [], [], []
+    for key in next(iter(scored.scores.values())):
+        own = {name: values[key] for name, values in scored.scores.items()}
+        drawn = {name: values[key] for name, values in scored.resampled.items()}
+        head = dict(group=group.name, score=key)
+        is_used = np.isfinite(list(drawn.values())).all(0)
+        without = [name for name, one in own.items() if not np.isfinite(one).all()]
+        if without or is_used.sum() < 2 or num_images < 2:
+            why = dict(candidates=without, resamples=int(is_used.sum()))
+            why['num_images'] = num_images
+            undefined.append(dict(kind='undefined', **head, **why))
+            continue
+        if key in map(score_name, iou_thresholds):
+            sets += _best_sets(own, drawn, num_images, head)
+        is_short = is_used & (scored.classes_drawn < scored.num_classes)
+        head['num_classes'] = scored.num_classes
+        head['resamples_without_a_class'] = int(is_short.sum())
+        if key == f'{high} - {low}':
+            of_baseline = np.mean(scored.scores[baseline][low])
+            head['counts'] = bool(of_baseline > _LEAST_FOR_ABSOLUTE)
+        records += difference_rows(own, drawn, baseline, num_images, head)
+    order = list(candidates)
+    records.sort(key=lambda record: order.index(record['candidate']))
+    return records + scored.records + sets + undefined
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Scores of all candidates.
+
+    Args:
+        scores: Of each candidate and score, one a seed.
+        resampled: The same, (R,) means over seeds.
+        records: The scores of each seed as records.
+        num_classes: Classes that have objects.
+        classes_drawn: (R,) classes that have objects in each resample: as the former,
+            of the truth alone and so the same for all.
+    """
+
+    scores: dict[str, dict[str, np.ndarray]]
+    resampled: dict[str, dict[str, np.ndarray]]
+    records: list[dict]
+    num_classes: int
+    classes_drawn: np.ndarray
+
+
+def _scored(
+    truth: TrueObjects,
+    candidates: Candidates,
+    iou_thresholds: Sequence[float],
+    num_classes: int,
+    weights: np.ndarray,
+    group: Group,
+    progress: Callable[[str], None] | None,
+) -> _Scored | None:
+    """Score all candidates and seeds; None where no class has an object."""
+    names = [score_name(threshold) for threshold in iou_thresholds]
+    scores, resampled, records = {}, {}, []
     for name, seeds in candidates.items():
         own, drawn = [], []
         for seed, found in enumerate(seeds):
             if progress is not None:
                 progress(f'mAP of {name}, seed {seed}, {group.name} objects')
-            if group.labels is not None:
-                found = of_classes(found, group.labels)
             tables = (truth, found, match_objects(truth, found))
             tables += (tuple(iou_thresholds), num_classes)
             table = average_precisions(*tables, group.size_range_px)
             if table.num_defined == 0:
-                return []
+                return None
             own.append(table.mean())
-            means, num_defined = resampled_mean_precisions(
-                *tables, weights, group.size_range_px
-            )
+            head = dict(kind='group_score', candidate=name, seed=seed, group=group.name)
+            records += [
+                dict(**head, score=key, value=float(value))
+                for key, value in zip(names, own[-1], strict=True)
+            ]
+            settings = (weights, group.size_range_px)
+            means, classes_drawn = resampled_mean_precisions(*tables, *settings)
             drawn.append(means)
         scores[name] = _scores(np.array(own), iou_thresholds)
         resampled[name] = {
             key: values.mean(0)
             for key, values in _scores(np.array(drawn), iou_thresholds).items()
         }
-    records, sets, undefined = [], [], []
-    for key in next(iter(scores.values())):
-        own = {name: values[key] for name, values in scores.items()}
-        drawn = {name: values[key] for name, values in resampled.items()}
-        head = dict(group=group.name, score=key)
-        is_used = np.isfinite(list(drawn.values())).all(0)
-        without = [name for name, one in own.items() if not np.isfinite(one).all()]
-        if without or is_used.sum() < 2:
-            undefined.append(dict(kind='undefined', **head, candidates=without))
-            continue
-        # Both depend on the truth alone: they are the same for all candidates.
-        is_short = is_used & (num_defined < table.num_defined)
-        head.update(
-            num_classes=table.num_defined,
-            resamples_without_a_class=int(is_short.sum()),
-        )
-        records += _differences(own, drawn, baseline, num_images, head)
-        # With one seed training noise is unknown: no claim is made.
-        several = [name for name, seeds in own.items() if len(seeds) > 1]
-        if key in map(score_name, iou_thresholds) and len(several) > 1:
-            tables = ({name: one[name] for name in several} for one in (own, drawn))
-            best = best_set(*tables, num_images)
-            sets.append(dict(kind='best', **head, candidates=best))
-    order = list(candidates)
-    records.sort(key=lambda record: order.index(record['candidate']))
-    return records + sets + undefined
+    return _Scored(scores, resampled, records, table.num_defined, classes_drawn)
 
 
-def _differences(
+def _best_sets(
+    scores: Mapping[str, Sequence[float]],
+    resampled: Mapping[str, np.ndarray],
+    num_images: int,
+    head: dict,
+) -> list[dict]:
+    """Return the best set, of several with several seeds: of one no claim is made."""
+    several = [name for name, seeds in scores.items() if len(seeds) > 1]
+    if len(several) < 2:
+        return []
+    tables = ({name: one[name] for name in several} for one in (scores, resampled))
+    best = best_set(*tables, num_images)
+    others = [name for name in scores if name not in several]
+    return [dict(kind='best', **head, candidates=best, not_compared=others)]
+
+
+def difference_rows(
     scores: Mapping[str, Sequence[float]],
     resampled: Mapping[str, np.ndarray],
     baseline: str,
     num_images: int,
     head: dict,
 ) -> list[dict]:
+    """Return a record for each candidate but the baseline.
+
+    Args:
+        scores: A score for each seed of each candidate.
+        resampled: (R,) scores of the same resampled test sets, averaged over seeds.
+        baseline: One of the names.
+        num_images: Images with objects that the score is of.
+        head: What the records begin with.
+    """
     found = simultaneous_intervals(scores, resampled, baseline, num_images)
     is_used = np.isfinite(list(resampled.values())).all(0)
     return [
@@ -182,6 +283,7 @@ def _differences(
             **head,
             num_compared=len(found),
             resamples=int(is_used.sum()),
+            num_images=num_images,
             baseline_mean=float(np.mean(scores[baseline])),
             **asdict(interval),
         )
@@ -207,66 +309,3 @@ def _scores(
         scores[f'{high} - {low}'] = scores[high] - scores[low]
         scores[f'ln {high} - ln {low}'] = scores[f'ln {high}'] - scores[f'ln {low}']
     return scores
-
-
-def missed_records(
-    truth: TrueObjects,
-    candidates: Candidates,
-    baseline: str,
-    occlusion: np.ndarray,
-    is_truncated: np.ndarray,
-    labels: Sequence[int],
-    num_classes: int,
-    num_images: int,
-    num_resamples: int = 1000,
-) -> list[dict]:
-    """Return the shares of missed objects: all, and occluded by a level at least.
-
-    Their differences to the baseline are of the mean of classes, the headline. Which
-    objects are missed is decided once, on the whole test set.
-
-    Args:
-        truth: The objects.
-        candidates: Detections of each candidate, one table a seed.
-        baseline: The candidate that others are compared with.
-        occlusion: (G,) levels.
-        is_truncated: (G,) cut by the border, which counts as occluded.
-        labels: Classes that have occlusion labels.
-        num_classes: Classes of the test set.
-        num_images: Images of the test set.
-        num_resamples: Resamples of the images.
-    """
-    sets = {'all': np.ones(len(truth.labels), dtype=bool)}
-    for name, level in OCCLUSION_LEVELS.items():
-        sets[name] = is_occluded(occlusion, is_truncated, level)
-    is_missed = {
-        name: [missed_objects(truth, one, num_images, num_classes) for one in seeds]
-        for name, seeds in candidates.items()
-    }
-    weights = image_weights(num_images, num_resamples, seed=0)
-    records, differences = [], []
-    for key, in_set in sets.items():
-        scores, resampled = {}, {}
-        for name, seeds in is_missed.items():
-            own = [missed_shares(one, truth, in_set, labels) for one in seeds]
-            head = dict(kind='missed', candidate=name, occlusion=key)
-            records += [
-                dict(
-                    **head,
-                    seed=seed,
-                    mean=shares.mean,
-                    pooled=shares.pooled,
-                    num_objects=int(shares.num_objects.sum()),
-                )
-                for seed, shares in enumerate(own)
-            ]
-            scores[name] = [shares.mean for shares in own]
-            drawn = [
-                resampled_missed_shares(one, truth, in_set, labels, weights)
-                for one in seeds
-            ]
-            resampled[name] = np.mean(drawn, axis=0)
-        head = dict(group=f'occlusion {key}', score='missed')
-        if sum(one['num_objects'] for one in records if one['occlusion'] == key):
-            differences += _differences(scores, resampled, baseline, num_images, head)
-    return records + differences

@@ -24,6 +24,15 @@ def image_weights(num_images: int, num_resamples: int, seed: int) -> np.ndarray:
     return rng.multinomial(num_images, shares, size=num_resamples).astype(np.uint16)
 
 
+def counted_objects(
+    truth: TrueObjects, size_range_px: tuple[float, float] = NO_SIZE_LIMIT
+) -> np.ndarray:
+    """Return (G,) which objects are to be found: of the size, and not ignored."""
+    low, high = (limit**2 for limit in size_range_px)
+    areas = box_areas(truth.boxes, truth.is_inclusive)
+    return ~truth.is_ignored.astype(bool) & (areas >= low) & (areas < high)
+
+
 def resampled_mean_precisions(
     truth: TrueObjects,
     found: FoundObjects,
@@ -51,8 +60,7 @@ def resampled_mean_precisions(
         (R, T) means, nan without any class; (R,) numbers of classes.
     """
     low, high = (limit**2 for limit in size_range_px)
-    areas = box_areas(truth.boxes, truth.is_inclusive)
-    counts = ~truth.is_ignored.astype(bool) & (areas >= low) & (areas < high)
+    counts = counted_objects(truth, size_range_px)
     areas = box_areas(found.boxes, truth.is_inclusive)
     is_of_size = (areas >= low) & (areas < high)
     kinds = np.where(np.append(counts, False)[matches.truth], _RIGHT_OR_SECOND, 0)

@@ -3,9 +3,12 @@
 If a pre-training helps the borders, its gain shrinks away from them; if it helps whole
 objects, it does not (Li et al. 2019, Figure 2). So mIoU is told inside and outside of
 each width, and at one named width the relative error reduction, 1 - (1 - mIoU) / (1 -
-mIoU of the baseline), inside, outside, and whether the two differ. Intervals are those
-of ``simultaneous``, over seeds and images; error reductions have theirs on the
-logarithms of the errors.
+mIoU of the baseline), inside, outside, and whether the two differ: over the classes
+that both sides have, since small objects lie in the band as a whole. Every mean is over
+the classes that the truth has there, and its record says how many those are. Intervals
+are those of ``simultaneous``, over seeds and images, for all candidates at once; scores
+are one by one, so that of many classes some differ by chance. Error reductions have
+theirs on the logarithms of the errors.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +17,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from .bootstrap import Interval
-from .confusion import segmentation_scores
+from .confusion import TRUE, segmentation_scores
 from .resampled_ap import image_weights
 from .simultaneous import best_set, simultaneous_intervals
 from .trimap import inside_and_outside
@@ -36,6 +39,8 @@ class SegmentationCounts:
 
 
 Candidates = Mapping[str, Sequence[SegmentationCounts]]
+# Begins the names of what is no score: how many classes a mean is over.
+NUM_CLASSES = 'num_classes'
 
 
 def scores_of(
@@ -55,7 +60,8 @@ def scores_of(
         weights: (R, N) how often each image was drawn; None for the set itself.
 
     Returns:
-        (R,) values, or numbers; 'class ... IoU ...' are (R, K).
+        (R,) values, or numbers; 'class ... IoU ...' and 'class pixel accuracy' are
+        (R, K).
     """
     if named_width not in widths:
         raise ValueError(
@@ -69,10 +75,13 @@ def scores_of(
         'pixel accuracy': whole.pixel_accuracy,
         'class accuracy': whole.mean_accuracy,
         'class IoU': whole.iou,
-        'num_classes': whole.num_classes,
+        'class pixel accuracy': whole.class_accuracy,
+        NUM_CLASSES: whole.num_classes,
     }
     rims = segmentation_scores(_summed(counts.rims, drawn))
     found['boundary mIoU'], found['class boundary IoU'] = rims.mean_iou, rims.iou
+    found[f'{NUM_CLASSES} boundary'] = rims.num_classes
+    named = {}
     sides = zip(('inside', 'outside'), inside_and_outside(bands), strict=True)
     for side, own in sides:
         scores = segmentation_scores(own)
@@ -80,21 +89,48 @@ def scores_of(
             found[f'mIoU {side} {width:g}'] = scores.mean_iou[place]
             found[f'pixel accuracy {side} {width:g}'] = scores.pixel_accuracy[place]
             found[f'class accuracy {side} {width:g}'] = scores.mean_accuracy[place]
+            found[f'{NUM_CLASSES} {side} {width:g}'] = scores.num_classes[place]
             if width == named_width:
-                found[f'class IoU {side} {width:g}'] = scores.iou[place]
-    errors = {}
-    for side in ('inside', 'outside'):
-        error = 1 - found[f'mIoU {side} {named_width:g}']
-        nan = np.full(error.shape, np.nan)
-        errors[side] = np.log(error, out=nan, where=error > 0)
-        found[f'ln error {side}'] = errors[side]
-    found['ln error inside - outside'] = errors['inside'] - errors['outside']
+                named[side] = found[f'class IoU {side} {width:g}'] = scores.iou[place]
+    found.update(_errors(named['inside'], named['outside']))
     sizes = segmentation_scores(_summed(counts.sizes, drawn))
     for place, name in enumerate(size_names):
         found[f'class accuracy {name}'] = sizes.mean_accuracy[:, place]
     if weights is None:
         return {name: values[0] for name, values in found.items()}
     return found
+
+
+def _errors(inside: np.ndarray, outside: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the logarithms of (R,) errors, out of (R, K) IoU on either side."""
+    is_common = np.isfinite(inside) & np.isfinite(outside)
+    number = is_common.sum(-1)
+    logs = []
+    for iou in (inside, outside):
+        nan = np.full(number.shape, np.nan)
+        errors = np.where(is_common, 1 - iou, 0).sum(-1)
+        mean = np.divide(errors, number, out=nan.copy(), where=number > 0)
+        logs.append(np.log(mean, out=nan, where=mean > 0))
+    return {
+        'ln error inside': logs[0],
+        'ln error outside': logs[1],
+        'ln error inside - outside': logs[0] - logs[1],
+        f'{NUM_CLASSES} ln error': number,
+    }
+
+
+def _number_of_classes(key: str) -> str | None:
+    """Return the name of the number of classes that a mean is over, None if of one."""
+    if key.startswith('ln error'):
+        return f'{NUM_CLASSES} ln error'
+    if key == 'boundary mIoU':
+        return f'{NUM_CLASSES} boundary'
+    kind, _, where = key.partition(' ')
+    if kind in ('pixel', 'class'):
+        _, _, where = where.partition(' ')
+    elif kind != 'mIoU':
+        return None
+    return f'{NUM_CLASSES} {where}'.strip()
 
 
 def _summed(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -142,20 +178,31 @@ def comparison_records(
         for seed, scores in enumerate(seeds)
         for key, value in scores.items()
     ]
+    carriers = _carriers(next(iter(candidates.values()))[0], classes, size_names)
     for key in drawn[baseline]:
-        if key == 'num_classes':
+        if key.startswith(NUM_CLASSES):
             continue
+        num_images = carriers.get(key.rpartition(' of ')[2], len(weights[0]))
+        if key.startswith('class accuracy'):
+            num_images = carriers.get(key.removeprefix('class accuracy '), num_images)
         own = {name: [one[key] for one in seeds] for name, seeds in plain.items()}
         values = {name: one[key] for name, one in drawn.items()}
         num_used = int(np.isfinite(list(values.values())).all(0).sum())
-        if num_used < 2 or not all(np.isfinite(one).all() for one in own.values()):
-            without = [n for n, one in own.items() if not np.isfinite(one).all()]
-            records.append(dict(kind='undefined', score=key, candidates=without))
+        without = [n for n, one in own.items() if not np.isfinite(one).all()]
+        sizes = dict(resamples=num_used, num_images=num_images)
+        if num_used < 2 or num_images < 2 or without:
+            why = dict(score=key, candidates=without, **sizes)
+            records.append(dict(kind='undefined', **why))
             continue
+        number = _number_of_classes(key)
+        if number in drawn[baseline]:
+            # Of the truth alone: the same for all candidates.
+            sizes['num_classes'] = int(plain[baseline][0][number])
+            is_short = drawn[baseline][number] < sizes['num_classes']
+            sizes['resamples_without_a_class'] = int(is_short.sum())
         found = simultaneous_intervals(own, values, baseline, num_images)
         for name, interval in found.items():
-            head = dict(candidate=name, baseline=baseline, score=key)
-            head['resamples'] = num_used
+            head = dict(candidate=name, baseline=baseline, score=key, **sizes)
             records.append(dict(kind='difference', **head, **asdict(interval)))
             if key.startswith('ln error'):
                 records.append(
@@ -166,15 +213,54 @@ def comparison_records(
         if key in ('mIoU', 'boundary mIoU') and len(several) > 1:
             tables = ({name: one[name] for name in several} for one in (own, values))
             best = best_set(*tables, num_images)
-            records.append(dict(kind='best', score=key, candidates=best))
+            others = [name for name in own if name not in several]
+            best = dict(candidates=best, not_compared=others)
+            records.append(dict(kind='best', score=key, **best))
     return records
+
+
+def rim_records(
+    candidates: Candidates, classes: Sequence[str], image_ids: Sequence[str]
+) -> list[dict]:
+    """Return Boundary IoU for each image and class that is there: means over seeds.
+
+    Args:
+        candidates: Counts of each candidate, one a seed.
+        classes: K names.
+        image_ids: N names.
+    """
+    records = []
+    for name, seeds in candidates.items():
+        iou = np.mean([segmentation_scores(one.rims).iou for one in seeds], axis=0)
+        for image, label in zip(*np.nonzero(np.isfinite(iou)), strict=True):
+            head = dict(kind='rim', candidate=name, image=image_ids[image])
+            value = float(iou[image, label])
+            records.append(dict(**head, name=classes[label], boundary_iou=value))
+    return records
+
+
+def _carriers(
+    counts: SegmentationCounts, classes: Sequence[str], size_names: Sequence[str]
+) -> dict[str, int]:
+    """Return how many images have each class, and each size: intervals are of so many.
+
+    Args:
+        counts: Of any candidate: the true pixels are the same for all.
+        classes: K names.
+        size_names: S names.
+    """
+    has_class = counts.bands[:, :, TRUE].sum(1) > 0
+    has_size = counts.sizes[:, :, TRUE].sum(2) > 0
+    by_class = zip(classes, has_class.sum(0).tolist(), strict=True)
+    by_size = zip(size_names, has_size.sum(0).tolist(), strict=True)
+    return {**dict(by_class), **dict(by_size)}
 
 
 def _by_class(scores: dict[str, np.ndarray], classes: Sequence[str]) -> dict:
     """Return the scores with one for each class in the place of the table."""
     found = {}
     for key, values in scores.items():
-        if not key.startswith('class ') or 'IoU' not in key:
+        if not key.startswith('class ') or not {'IoU', 'pixel'} & set(key.split()):
             found[key] = values
             continue
         what = key.removeprefix('class ')

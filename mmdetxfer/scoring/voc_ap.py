@@ -13,7 +13,7 @@ detection of an object is wrong whatever its size (as in mmdet's ``eval_map``).
 
 Rules: 'area' is the area under the precision that cannot rise (VOC since 2010);
 'eleven' the mean of the greatest precision at recalls of at least 0, 0.1 ... 1 (VOC
-2007), compared in whole numbers: a recall of 3 in 10 has reached 0.3.
+2007), in the floats of the published programs (``eleven_point_precision``).
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,7 @@ import numpy as np
 from .objects import FoundObjects, TrueObjects, blocks_of_pairs, box_areas
 
 NO_SIZE_LIMIT = (0.0, float('inf'))
+_ELEVEN_RECALLS = np.linspace(0, 1, 11)
 
 
 @dataclass(frozen=True)
@@ -180,9 +181,14 @@ def area_under_precision(
 def eleven_point_precision(
     hits: np.ndarray, answers: np.ndarray, num_objects: int
 ) -> float:
-    """Return the mean of the greatest precision at eleven recalls; see above."""
+    """Return the mean of the greatest precision at eleven recalls; see above.
+
+    The recalls are the floats of ``numpy.linspace``, as in the published programs in
+    Python: three of them are a hair above 0.3, 0.6 and 0.7, so that a recall of 9/15
+    does not reach the seventh.
+    """
     envelope = np.append(_envelope(hits, answers), 0.0)
-    places = np.searchsorted(10 * hits, np.arange(11) * num_objects)
+    places = np.searchsorted(hits / num_objects, _ELEVEN_RECALLS)
     return float(envelope[places].mean())
 
 

@@ -78,6 +78,18 @@ def changed(world, tmp_path, change):
             lambda lines: [one.replace('\t', ' ') for one in lines],
             '6 fields between ta',
         ),
+        (
+            lambda lines: [lines[0], *(one.replace('\t', '\tx') for one in lines[1:])],
+            'expected numbers, ',
+        ),
+        (
+            lambda lines: [
+                lines[0],
+                '\t'.join([*(first := lines[1].split('\t'))[:2], '4', *first[3:]]),
+                *lines[2:],
+            ],
+            'expected occlusion from 0 to 3, got 4',
+        ),
     ],
 )
 def test_rows_that_are_out_of_step_are_refused(world, tmp_path, change, message):

@@ -7,6 +7,7 @@ from toy_parts import NAMES, ToyDetector
 from toy_training import detector_config, make_data
 from toy_training import train as train_in_processes
 
+from mmdetxfer.engine import ExactRunner
 from mmdetxfer.engine.freeze_hook import frozen_by_config
 from mmdetxfer.errors import UserError
 
@@ -44,6 +45,20 @@ def test_weights_and_statistics_stay_and_the_rest_learns(images, tmp_path):
     }
     # 1 x 4 + 4, 8, 4 x 4 + 4 and 8 of the backbone, 4 x 2 + 2 of the head.
     assert logged(tmp_path, 'frozen: backbone, head.fc_reg (54 weights)')
+
+
+def test_in_a_test_nothing_is_frozen_nor_looked_for(images, tmp_path):
+    """Test-time augmentation wraps the model: its parts have other names there."""
+    cfg = config(images, tmp_path, ['backbone'])
+    loader = cfg.train_dataloader.to_dict()
+    cfg.test_dataloader = dict(
+        loader, sampler=dict(type='DefaultSampler', shuffle=False)
+    )
+    cfg.test_evaluator, cfg.test_cfg = dict(type='NoMetric'), dict(type='TestLoop')
+    cfg.custom_hooks[0]['parts'] = ['module.backbone']
+    runner = ExactRunner.from_cfg(cfg)
+    runner.test()
+    assert all(parameter.requires_grad for parameter in runner.model.parameters())
 
 
 @pytest.mark.parametrize(

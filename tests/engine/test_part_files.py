@@ -1,5 +1,7 @@
 """Parts that load files by themselves: proven like what a checkpoint fills."""
 
+import hashlib
+
 import pytest
 import torch
 from mmengine.registry import MODELS
@@ -9,6 +11,7 @@ from toy_parts import NAMES, ToyBackboneOfTwo, ToyDetector
 from toy_transfer import config, counts, receipt
 
 from mmdetxfer.engine import ExactRunner
+from mmdetxfer.engine.part_files import file_hash
 from mmdetxfer.errors import CheckpointError
 
 
@@ -76,6 +79,33 @@ def test_what_came_from_init_cfg_and_not_from_the_checkpoint_is_told(
         'neck': {'loaded': 2},
         'head': {'left as initialised': 4},
     }
+
+
+def test_what_the_file_of_init_cfg_does_not_hold_is_left(images, tmp_path, weights):
+    """An offset layer, say: below a part with a file, and not in it."""
+    state = {k: v for k, v in weights.items() if 'backbone.2' not in k}
+    init = pretrained(tmp_path, state, prefix='backbone.')
+    hook = dict(type='mmdetxfer.TransferHook', keep=['neck'])
+    run = tmp_path / 'run'
+    train(config(images, run, weights, hook, backbone=dict(init_cfg=init)))
+    assert counts(run)['backbone'] == {
+        "from the file of the part's init_cfg": 12,
+        'left as initialised': 2,
+    }
+    digest = hashlib.sha256((tmp_path / 'source.pth').read_bytes()).hexdigest()
+    assert receipt(run)['files_of_parts'] == {str(tmp_path / 'source.pth'): digest}
+
+
+def test_the_hash_of_a_fetched_file_is_that_of_its_local_copy(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
+    (tmp_path / 'checkpoints').mkdir()
+    path = tmp_path / 'checkpoints' / 'resnet18-f37072fd.pth'
+    path.write_bytes(b'weights')
+    digest = hashlib.sha256(b'weights').hexdigest()
+    assert file_hash('torchvision://resnet18') == digest
+    assert file_hash('https://example.org/models/resnet18-f37072fd.pth') == digest
+    assert file_hash('torchvision://resnet50') is None
+    assert file_hash(str(path)) == digest
 
 
 @MODELS.register_module(force=True)

@@ -283,6 +283,37 @@ def test_a_part_that_moved_though_it_was_frozen_by_name_is_an_error(
         runner.train()
 
 
+def test_a_part_moved_though_all_its_children_were_frozen_by_name_too(
+    images, tmp_path, weights
+):
+    """Its hash is kept under its own name, which nobody gave."""
+    sound = {k: v.abs() if k.endswith('var') else v for k, v in weights.items()}
+    cfg = config(images, tmp_path, sound)
+    children = [f'backbone.{k}' for k in range(4)]
+    cfg.custom_hooks.append(dict(type='mmdetxfer.FreezeHook', parts=children))
+    runner = ExactRunner.from_cfg(cfg)
+    original = runner.model.train_step
+
+    def moving(data, optim_wrapper):
+        with torch.no_grad():
+            runner.model.backbone[0].bias += 1e-3
+        return original(data, optim_wrapper)
+
+    runner.model.train_step = moving
+    with pytest.raises(CheckpointError, match='frozen parts have moved .*: backbone;'):
+        runner.train()
+
+
+def test_resumed_elsewhere_the_proof_is_missed(images, tmp_path, weights):
+    train(config(images, tmp_path / 'first', weights))
+    cfg = config(images, tmp_path / 'second')
+    cfg.experiment_name = 'second'
+    cfg.train_cfg.max_epochs = 2
+    cfg.resume, cfg.load_from = True, str(tmp_path / 'first' / 'epoch_1.pth')
+    ExactRunner.from_cfg(cfg).train()
+    assert logged(tmp_path / 'second', 'cannot be proven; resume in the same work_dir')
+
+
 def test_a_file_with_another_kind_of_head_gives_its_backbone(images, tmp_path, weights):
     """A classifier's file: its head is in no pattern, the detector's is left."""
     other = {

@@ -140,6 +140,13 @@ def test_label_indices_that_need_more_than_8_bits_are_refused(tmp_path):
         written(writer, segmented('b.jpg', 256))
 
 
+@pytest.mark.parametrize('text', ['{', '[]', '{"version": 1}'])
+def test_a_manifest_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / 'manifest.json').write_text(text)
+    with pytest.raises(UserError, match='expected a manifest of label maps, it cannot'):
+        read_manifest(tmp_path)
+
+
 def test_an_old_manifest_does_not_vouch_for_half_a_run(tmp_path):
     out = tmp_path / 'maps'
     written(

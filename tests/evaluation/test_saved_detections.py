@@ -39,6 +39,21 @@ def test_the_truth_is_what_the_reader_tells(kind, inclusive):
     assert truth.boxes[:, 3].tolist() == [4, 5, 5]
 
 
+def test_groups_are_ignored_as_difficult_objects_are():
+    """OpenImages' readers flag them, by either of two names."""
+
+    class LikeOpenImages(LikeCoco):
+        def get_data_info(self, index):
+            info = super().get_data_info(0)
+            name = ('is_group_of', 'is_group_ofs')[index]
+            info['img_id'] = f'im{index}'
+            info['instances'] = [dict(info['instances'][0], **{name: True})]
+            return info
+
+    truth, _ = true_objects(LikeOpenImages())
+    assert truth.is_ignored.tolist() == [True, True]
+
+
 def saved(ids=('im1', 'im0'), classes=('a', 'b'), task='detection', score=0.5):
     header = PredictionHeader(task, classes, 'hash', 'config.py')
     columns = dict(
@@ -75,6 +90,15 @@ def test_images_are_numbered_as_in_the_test_set():
 def test_what_does_not_belong_together_is_named(change, message):
     with pytest.raises(UserError, match=message):
         found(saved(**change))
+
+
+def test_a_file_without_a_column_is_named():
+    predictions = saved()
+    del predictions.columns['labels']
+    with pytest.raises(
+        UserError, match="mine.npz: expected columns .* without {'labels'"
+    ):
+        found(predictions)
 
 
 @pytest.mark.parametrize('name, value', [('labels', 2), ('image_index', -1)])

@@ -75,6 +75,24 @@ def test_each_option_changes_a_score():
     assert found['trimap/mAcc_any'] == pytest.approx(one['trimap/mAcc'])
 
 
+def test_classes_have_scores_of_their_own_if_asked_for():
+    """Of class 0 a quarter is said to be 1: accuracy and IoU 0.75."""
+    predicted = np.zeros((8, 8), int)
+    predicted[:2] = 1
+    samples = [sample(np.zeros((8, 8), int), predicted)]
+    found = scores(samples, classwise=True)
+    assert found['trimap/Acc_class_a'] == found['trimap/IoU_class_a'] == 0.75
+    assert np.isnan(found['trimap/IoU_class_b'])
+    assert 'trimap/boundary_IoU_class_a' in found
+    assert not any('class_a' in key for key in scores(samples))
+
+
+def test_no_image_at_all_is_refused():
+    metric = TrimapMetric()
+    with pytest.raises(UserError, match='expected images, none was tested'):
+        metric.compute_metrics([])
+
+
 def test_without_void_pixels_there_is_a_warning_and_no_score_inside(monkeypatch):
     said = []
     monkeypatch.setattr(trimap_metric, 'print_log', lambda text, *_: said.append(text))

@@ -6,6 +6,7 @@ import torch
 from mmdet.evaluation import VOCMetric
 from mmdet.structures.bbox import HorizontalBoxes
 from mmengine.evaluator import Evaluator
+from mmengine.hooks import CheckpointHook
 from mmengine.registry import DefaultScope
 
 from mmdetxfer.errors import UserError
@@ -30,9 +31,9 @@ def sample(truth, found, ignored=()):
     )
 
 
-def scores_of(samples, classes=VOC, dataset_type='COCO', **options):
+def scores_of(samples, classes=VOC, meta=None, **options):
     metric = VOCSweepMetric(**options)
-    metric.dataset_meta = dict(classes=classes, dataset_type=dataset_type)
+    metric.dataset_meta = dict(classes=classes, **(meta or {}))
     metric.process({}, samples)
     return metric.evaluate(len(samples))
 
@@ -75,10 +76,31 @@ def test_pixels_are_inclusive_for_voc_or_by_switch():
     samples = [sample([(0, WIDE)], [(0, [0, 0, 10, 7.6], 0.9)])]
     options = dict(iou_thresholds=[0.77])
     assert scores_of(samples, **options)['voc/AP77'] == 0
-    assert scores_of(samples, dataset_type='VOC2007', **options)['voc/AP77'] == 1
+    # mmdet's key is None where the path names no year.
+    for kind in ('VOC2007', None):
+        found = scores_of(samples, meta=dict(dataset_type=kind), **options)
+        assert found['voc/AP77'] == 1
     assert scores_of(samples, is_inclusive=True, **options)['voc/AP77'] == 1
-    never = dict(dataset_type='VOC2007', is_inclusive=False, **options)
+    never = dict(meta=dict(dataset_type='VOC2007'), is_inclusive=False, **options)
     assert scores_of(samples, **never)['voc/AP77'] == 0
+
+
+def test_steps_that_floats_make_are_whole_per_cents():
+    """An overlap of exactly 0.6 reaches what np.arange calls 0.6000000000000001."""
+    samples = [sample([(0, WIDE)], [(0, [0, 0, 10, 6], 0.9)])]
+    found = scores_of(samples, iou_thresholds=np.arange(0.5, 0.8, 0.05))
+    assert found['voc/AP60'] == 1 and found['voc/AP65'] == 0
+
+
+def test_the_best_checkpoint_is_that_of_the_first_score(tmp_path):
+    """Of 0.5 and 0.75 one is reached: 0.5, which mmengine takes for the better."""
+    found = scores_of(
+        [sample([(0, WIDE)], [(0, CUT, 0.9)])], iou_thresholds=[0.5, 0.75]
+    )
+    name = next(iter(found))
+    assert name == 'voc/mAP' and found[name] == 0.5
+    hook = CheckpointHook(save_best=name, out_dir=str(tmp_path))
+    assert hook.rules == ['greater']
 
 
 def test_sizes_and_classes_have_scores_of_their_own():
@@ -136,7 +158,9 @@ def test_the_score_is_that_of_mmdet_where_both_are_right():
     samples = random_samples()
     theirs.process({}, samples)
     expected = theirs.evaluate(len(samples))
-    found = scores_of(samples, dataset_type='VOC2012', iou_thresholds=[0.5, 0.7])
+    found = scores_of(
+        samples, meta=dict(dataset_type='VOC2012'), iou_thresholds=[0.5, 0.7]
+    )
     for name in ('AP50', 'AP70'):
         other = expected[f'pascal_voc/{name}']
         assert found[f'voc/{name}'] == pytest.approx(other, abs=6e-4)

@@ -7,11 +7,12 @@ from toy_objects import WIDE, found, random_tables, truths
 from mmdetxfer.scoring import FoundObjects, average_precisions, match_objects
 from mmdetxfer.scoring.comparison import (
     Group,
+    class_records,
     difference_records,
-    missed_records,
     score_name,
     sweep_records,
 )
+from mmdetxfer.scoring.missed_comparison import missed_records
 from mmdetxfer.scoring.resampled_ap import image_weights
 
 # An overlap of 0.6 with WIDE.
@@ -111,9 +112,10 @@ def test_classes_that_a_resample_lacks_are_counted():
 
 
 def test_without_both_thresholds_there_is_no_interaction():
-    truth = truths((0, 0, WIDE))
+    truth = truths((0, 0, WIDE), (1, 0, WIDE))
     candidates = {'a': [found()], 'b': [found((0, 0, WIDE, 0.9))]}
     records = difference_records(truth, candidates, 'a', (0.5,), 1, 2, 5)
+    records = [r for r in records if r['kind'] == 'difference']
     assert [r['score'] for r in records] == ['AP50']
     assert np.isnan(records[0]['variance_of_seeds'])
 
@@ -171,11 +173,58 @@ def test_no_claim_is_made_of_one_seed():
     few, half = part(kept), part(np.arange(600) % 2 == 0)
     candidates = {'a': [few] * 2, 'b': [half] * 2, 'c': [answers]}
     records = difference_records(truth, candidates, 'a', (0.5,), 3, 40, 100)
-    (best,) = (r['candidates'] for r in records if r['kind'] == 'best')
-    assert best == ['b']
+    (best,) = (r for r in records if r['kind'] == 'best')
+    assert best['candidates'] == ['b'] and best['not_compared'] == ['c']
     lonely = {name: seeds[:1] for name, seeds in candidates.items()}
     records = difference_records(truth, lonely, 'a', (0.5,), 3, 40, 100)
-    assert {r['kind'] for r in records} == {'difference'}
+    assert {r['kind'] for r in records} == {'difference', 'group_score'}
+
+
+def test_an_interval_is_of_the_images_that_have_the_objects():
+    """Class 1 is in 3 of 40 images: with 2 degrees of freedom and not with 39."""
+    truth = truths(
+        *[(k, 0, WIDE) for k in range(40)], *[(k, 1, WIDE) for k in (0, 1, 2)]
+    )
+    every = found(*[(k, 0, WIDE, 0.9) for k in range(40)], (0, 1, WIDE, 0.9))
+    candidates = {'a': [found()] * 2, 'b': [every] * 2}
+
+    def degrees(labels):
+        tables = (truth, candidates, 'a', (0.5,), 2, 40, 200, Group('own', labels))
+        (one,) = (r for r in difference_records(*tables) if r['kind'] == 'difference')
+        return one['degrees'], one['num_images']
+
+    assert degrees((1,)) == (2, 3)
+    assert degrees((0,)) == (float('inf'), 40)
+
+
+def test_the_absolute_interaction_counts_above_half():
+    """The baseline finds 2 of 3, then 1 of 3 images' objects."""
+    truth = truths((0, 0, WIDE), (1, 0, WIDE), (2, 0, WIDE))
+    rows = [(k, 0, WIDE, 0.9) for k in range(3)]
+    for count, is_counted in ((2, True), (1, False)):
+        candidates = {'a': [found(*rows[:count])] * 2, 'b': [found(*rows)] * 2}
+        records = difference_records(truth, candidates, 'a', (0.5, 0.7), 1, 3, 20)
+        by_score = {r['score']: r for r in records if r['kind'] == 'difference'}
+        assert by_score['AP70 - AP50']['counts'] is is_counted
+        assert 'counts' not in by_score['AP50']
+
+
+def test_scores_of_groups_and_classes_are_there_for_each_seed():
+    """Of class 1 half is found, of class 0 nothing."""
+    truth = truths((0, 0, WIDE), (1, 1, WIDE), (2, 1, WIDE))
+    candidates = {'a': [found((1, 1, WIDE, 0.9))]}
+    records = class_records(truth, candidates, (0.5, 0.7), ('x', 'y', 'z'))
+    values = {(r['score'], r['name']): r['value'] for r in records}
+    assert values == {
+        (s, n): v for s in ('AP50', 'AP70') for n, v in (('x', 0), ('y', 0.5))
+    }
+    assert [r['num_objects'] for r in records] == [1, 2, 1, 2]
+    tables = (truth, candidates, 'a', (0.5,), 3, 3, 5)
+    for group, value in ((Group(), 0.25), (Group('y', (1,)), 0.5)):
+        (one,) = (
+            r for r in difference_records(*tables, group) if r['kind'] == 'group_score'
+        )
+        assert (one['group'], one['value'], one['seed']) == (group.name, value, 0)
 
 
 def test_missed_objects_by_occlusion():
@@ -196,7 +245,11 @@ def test_missed_objects_by_occlusion():
         'medium': (1.0, 1),
     }
     differences = {r['group']: r for r in records if r['kind'] == 'difference'}
-    assert list(differences) == [f'occlusion {k}' for k in ('all', 'low', 'medium')]
+    assert list(differences) == [f'occlusion {k}' for k in ('all', 'low')]
+    assert [r['num_images'] for r in differences.values()] == [3, 2]
+    # In one image, of which there is no interval.
+    (undefined,) = (r for r in records if r['kind'] == 'undefined')
+    assert undefined['group'] == 'occlusion medium' and undefined['num_images'] == 1
     whole = differences['occlusion all']
     assert (whole['candidate'], whole['score']) == ('b', 'missed')
     assert whole['difference'] == pytest.approx(-2 / 3)
@@ -234,9 +287,11 @@ def test_groups_are_scored_apart():
             if r['kind'] == 'difference'
         }
 
-    assert gains(Group('ones', labels=(1,))) == {'ones': 1.0}
+    # Class 1 and small objects lie in one image, of which there is no interval.
+    assert gains(Group('ones', labels=(1,))) == {}
     assert gains(Group('zeros', labels=(0,))) == {'zeros': -1.0}
-    assert gains(Group('small', size_range_px=(0, 8))) == {'small': 1.0}
+    assert gains(Group('small', size_range_px=(0, 8))) == {}
+    assert gains(Group('middle', size_range_px=(8, 20))) == {'middle': -1.0}
     assert gains(Group('large', size_range_px=(20, 99))) == {}
     assert gains(Group()) == {'all': 0.0}
     assert told[0] == 'mAP of a, seed 0, ones objects'

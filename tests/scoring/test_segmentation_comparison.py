@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from mmdetxfer.scoring.confusion import segmentation_scores
+from mmdetxfer.scoring.resampled_ap import image_weights
 from mmdetxfer.scoring.segmentation_comparison import (
     SegmentationCounts,
     comparison_records,
+    rim_records,
     scores_of,
 )
 from mmdetxfer.scoring.segmentation_counts import (
@@ -163,6 +166,70 @@ def test_error_reductions_tell_borders_from_whole_objects():
     assert {'IoU of yes', 'boundary mIoU', 'mIoU inside 1'} <= named
     (best,) = (r for r in records if r['kind'] == 'best' and r['score'] == 'mIoU')
     assert 'base' not in best['candidates']
+
+
+def by_hand(inside, outside):
+    """Counts of an image: (true, predicted, both) of each class, in and out of width 1.
+
+    No rims and no sizes.
+    """
+    parts = np.array([inside, np.zeros_like(inside), outside], dtype=np.int64)
+    bands = np.moveaxis(parts, 1, 2)[None]
+    return SegmentationCounts(
+        bands, np.zeros_like(bands[:, 0]), np.zeros((1, 0, *bands.shape[2:]), np.int64)
+    )
+
+
+def test_errors_on_either_side_are_of_the_classes_that_both_have():
+    """Class 1 lies in the band alone; class 0 has 6/10 inside and 9/10 outside."""
+    counts = by_hand([(8, 8, 6), (4, 4, 1)], [(10, 9, 9), (0, 0, 0)])
+    scores = scores_of(counts, (1, 2), 1)
+    assert scores['mIoU inside 1'] == pytest.approx((0.6 + 1 / 7) / 2)
+    assert scores['mIoU outside 1'] == 0.9
+    assert scores['num_classes inside 1'] == 2
+    assert scores['num_classes outside 1'] == scores['num_classes ln error'] == 1
+    assert scores['ln error inside'] == pytest.approx(np.log(0.4))
+    assert scores['ln error outside'] == pytest.approx(np.log(0.1))
+
+
+def test_differences_say_of_how_many_classes_and_images_they_are():
+    """Class 1 is in one image of two: a resample that lacks it has one class."""
+    first = by_hand([(8, 8, 6), (4, 4, 1)], [(10, 9, 9), (3, 3, 2)])
+    second = by_hand([(8, 8, 5), (0, 0, 0)], [(10, 9, 8), (0, 0, 0)])
+    both = [
+        SegmentationCounts(
+            *(
+                np.concatenate([getattr(a, n), getattr(b, n)])
+                for n in ('bands', 'rims', 'sizes')
+            )
+        )
+        for a, b in ((first, second), (second, first))
+    ]
+    candidates = {'a': both[:1], 'b': both[:1]}
+    records = comparison_records(candidates, 'a', (1, 2), 1, ('x', 'y'), (), 50)
+    rows = {r['score']: r for r in records if r['kind'] != 'score'}
+    weights = image_weights(2, 50, seed=0)
+    short = int((weights[:, 0] == 0).sum())
+    assert rows['mIoU']['num_classes'] == 2 and rows['mIoU']['num_images'] == 2
+    assert rows['mIoU']['resamples_without_a_class'] == short > 0
+    assert rows['mIoU inside 1']['resamples_without_a_class'] == short
+    assert 'num_classes' not in rows['IoU of x']
+    # In a single image, of which there is no interval.
+    assert rows['IoU of y']['kind'] == 'undefined'
+    assert rows['IoU of y']['num_images'] == 1
+    ids = [str(k) for k in range(12)]
+    rims = rim_records({'a': [counted(0.4, 0.0)]}, ('x', 'y'), ids)
+    plain = segmentation_scores(counted(0.4, 0.0).rims).iou
+    found = {(r['image'], r['name']): r['boundary_iou'] for r in rims}
+    assert found['3', 'y'] == plain[3, 1]
+
+
+def test_candidates_of_one_seed_are_not_among_the_best():
+    several = [counted(0.1, 0.1), counted(0.1, 0.2)]
+    candidates = {'a': several, 'b': several, 'c': several[:1]}
+    records = comparison_records(candidates, 'a', WIDTHS, 3, ('x', 'y'), (), 20)
+    (best,) = (r for r in records if (r['kind'], r['score']) == ('best', 'mIoU'))
+    assert set(best['candidates']) == {'a', 'b'} and best['not_compared'] == ['c']
 
 
 def test_a_class_that_the_truth_lacks_is_left_out_and_counted():

@@ -35,10 +35,15 @@ def test_both_rules_by_hand():
     assert table.eleven[0, 0] == pytest.approx(28 / 33)
 
 
-def test_a_recall_of_three_in_ten_has_reached_three_tenths():
-    """3 of 10 found: recalls 0, 0.1, 0.2, 0.3 have 1: 4/11, in floats it would be 3."""
+def test_eleven_recalls_are_the_floats_of_the_published_programs():
+    """3 of 10 found: recalls 0, 0.1, 0.2 have 1; the next is 0.30000000000000004.
+
+    4 of 10: 0.3 and 0.4 have 1 as well.
+    """
     hits = np.array([1, 2, 3])
-    assert eleven_point_precision(hits, hits, 10) == pytest.approx(4 / 11)
+    assert eleven_point_precision(hits, hits, 10) == pytest.approx(3 / 11)
+    more = np.array([1, 2, 3, 4])
+    assert eleven_point_precision(more, more, 10) == pytest.approx(5 / 11)
     assert area_under_precision(hits, hits, 10) == pytest.approx(0.3)
 
 
@@ -192,8 +197,8 @@ def brute_force(truth, answers, threshold, label, size_range):
     if total == 0:
         return np.nan, np.nan
     at_least = [
-        max((p for r, p in points if 10 * r >= k * total), default=0.0)
-        for k in range(11)
+        max((p for r, p in points if r / total >= recall), default=0.0)
+        for recall in np.arange(0, 1.1, 0.1)
     ]
     whole = sum(
         max((p for r, p in points if r >= k), default=0.0) for k in range(1, total + 1)
@@ -276,12 +281,7 @@ def test_the_score_is_that_of_mmdet(size_range):
     not DATA.is_dir(), reason='MMDETXFER_REFERENCE_DATA names no folder'
 )
 def test_published_values_of_a_real_example_agree():
-    """The values are published with the data; corners are x + w, taken as inclusive.
-
-    One differs: at IoU 0.1 the ninth of 15 objects is found as the 23rd answer. As a
-    recall of 9/15 that is 0.6, which the published figure, in floats, takes for less
-    than 0.6000000000000001; it is lower by that one of its eleven points.
-    """
+    """The values are published with the data; corners are x + w, taken as inclusive."""
     folder = DATA / 'rafaelpadilla' / 'test_case_1'
     tables = {'gts': [], 'dets': []}
     for kind, rows in tables.items():
@@ -291,7 +291,7 @@ def test_published_values_of_a_real_example_agree():
                 rows.append((image, 0, (x, y, x + w, y + h), *score_text))
     truth = truths(*tables['gts'], is_inclusive=True)
     table = score(truth, found(*tables['dets']), (0.1, 0.3, 0.5, 0.75))
-    eleven = [0.3333333333 + 9 / 23 / 11, 0.2683982683, 0.0303030303, 0.0]
+    eleven = [0.3333333333, 0.2683982683, 0.0303030303, 0.0]
     area = [0.3371980676, 0.2456866804, 0.0222222222, 0.0]
     np.testing.assert_allclose(table.eleven[:, 0], eleven, atol=1e-9)
     np.testing.assert_allclose(table.area[:, 0], area, atol=1e-9)

@@ -67,7 +67,10 @@ def test_tables_and_records_of_two_candidates(tools, here, files):
     assert float(rows[8]['difference']) == pytest.approx(gain)
     # What not all rows have is a column all the same.
     assert int(rows[0]['num_classes']) > 1 and rows[-1]['score'] == 'missed'
-    assert rows[-1]['num_classes'] == '' and rows[-1]['resamples'] == '50'
+    assert rows[-1]['resamples_without_a_class'] == '' != rows[0]['num_images']
+    assert rows[-1]['resamples'] == '50'
+    assert {r['group'] for r in records(out, 'group_score')} == set(list(groups)[:6])
+    assert {r['score'] for r in records(out, 'class_score')} == {'AP50', 'AP70'}
     table = (out / 'differences.md').read_text().splitlines()
     assert len(table) == 2 + len(every) and f'| {gain:.4f} |' in table[10]
     for stem in ('map_over_iou', 'errors'):

@@ -51,6 +51,13 @@ def print_tables(tables: dict[str, list[dict]]) -> None:
         if row['group'] == 'all' and row['score'] in ('AP50', 'AP70'):
             names = ', '.join(row['candidates'])
             print(f'{row["score"]}: best, or not to be told from it: {names}')
+            if row['not_compared']:
+                print(f'  not compared, of one seed: {", ".join(row["not_compared"])}')
+    if any(row.get('counts') is False for row in rows):
+        print(
+            'AP70 - AP50: the AP50 of the baseline is not above 0.5, where gains in '
+            'absolute terms shrink with the score; the logarithms count'
+        )
     for row in tables['missed']:
         print(
             f'{row["candidate"]} (seed {row["seed"]}) misses {row["mean"]:.1%} of the '

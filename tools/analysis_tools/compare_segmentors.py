@@ -82,14 +82,19 @@ def print_tables(tables: dict[str, list[dict]]) -> None:
     console.print(difference_table(rows, ('candidate', 'score')))
     for row in tables['error_reductions']:
         unknown = ' (images alone, training noise unknown)' * is_of_one_seed(row)
+        what = 'relative error reduction'
+        if row['score'].endswith('outside') and 'inside' in row['score']:
+            what = 'of what is left outside, less is left inside by'
         print(
-            f'{row["candidate"]}: {row["score"]}: relative error reduction '
+            f'{row["candidate"]}: {row["score"]}: {what} '
             f'{row["reduction"]:+.1%} ({row["low"]:+.1%} to {row["high"]:+.1%})'
             + unknown
         )
     for row in tables['best']:
         names = ', '.join(row['candidates'])
         print(f'{row["score"]}: best, or not to be told from it: {names}')
+        if row['not_compared']:
+            print(f'  not compared, of one seed: {", ".join(row["not_compared"])}')
 
 
 def compare(args: argparse.Namespace) -> None:

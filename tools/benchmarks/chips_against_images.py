@@ -12,6 +12,7 @@ About an hour on two idle cores. It can be killed: what is finished is kept in
 import argparse
 import json
 from dataclasses import asdict
+from functools import cache
 from math import isnan
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from rich.console import Console
 from rich.table import Table
 from tool_runs import ROOT, all_of, hold, keep_settings, run_tool
 
+from mmdetxfer.config_hash import config_hash
 from mmdetxfer.errors import UserError, one_line_errors
+from mmdetxfer.json_lines import write_json_lines
 
 TWINS = {
     'chips': 'configs/sniper/sniper_r18-c4c5_1xb16-14e_world-voc.py',
@@ -62,7 +65,12 @@ def data_options(args: argparse.Namespace, twin: str) -> list[str]:
 def run_seed(args: argparse.Namespace, twin: str, seed: int) -> dict[str, Path]:
     """Train and test one twin with one seed, if that is not done; say where it is."""
     folder = Path(args.work_dir).resolve() / twin.replace(' ', '_') / f'seed_{seed}'
-    settings = dict(cfg_options=args.cfg_options, data_root=args.data_root)
+    settings = dict(
+        config=hash_of(TWINS[twin]),
+        tested_as=hash_of(TWINS['chips']),
+        cfg_options=args.cfg_options,
+        data_root=args.data_root,
+    )
     keep_settings(folder, settings)
     log = folder / 'log.txt'
     # In a folder that says no test, the training may be unfinished.
@@ -81,6 +89,12 @@ def run_seed(args: argparse.Namespace, twin: str, seed: int) -> dict[str, Path]:
             run_tool('test.py', arguments + ['--cfg-options', *own] * bool(own), log)
     found['record'] = folder / 'input_pixels.json'
     return found
+
+
+@cache
+def hash_of(config: str) -> str:
+    """Return a config's hash, read once: mmengine cannot read in two threads."""
+    return config_hash(ROOT / config)
 
 
 def score(args: argparse.Namespace, runs: dict) -> tuple[list[dict], list[dict]]:
@@ -179,11 +193,13 @@ def main() -> None:
     """Run what is missing, score, write the records and print them."""
     args = parse_args()
     hold(Path(args.work_dir))
+    for config in TWINS.values():
+        hash_of(config)
     keys = [(twin, seed) for seed in args.seeds for twin in TWINS]
     runs = all_of(keys, lambda key: run_seed(args, *key), args.jobs)
     records, found = score(args, runs)
     path = Path(args.work_dir) / 'records.jsonl'
-    path.write_text(''.join(json.dumps(one) + '\n' for one in (*records, *found)))
+    write_json_lines(path, (*records, *found))
     print_records(records)
     print_differences(found)
     costs = {record['megapixels'] for record in records}

@@ -15,7 +15,6 @@ records and figures are in --work-dir/comparison.
 """
 
 import argparse
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from tool_runs import ROOT, all_of, hold, keep_settings, run_tool
 from mmdetxfer.checkpoints.writing import sha256_of_file, write_text_atomically
 from mmdetxfer.config_hash import config_hash
 from mmdetxfer.errors import UserError, one_line_errors
+from mmdetxfer.json_lines import write_json_lines
 
 CONFIGS = ROOT / 'configs'
 # Candidate: the last checkpoint of its training, and its seeds.
@@ -40,6 +40,7 @@ CANDIDATES = {
     'cls-det': ('epoch_4.pth', (0, 1, 2)),
 }
 LONGER = 'scratch-longer'
+OCCLUSION = 'work_dirs/world_small/VOCocclusion'
 Key = tuple[str, float]
 
 
@@ -106,7 +107,7 @@ DETECTION = Task(
     rest=('test_dataloader.dataset.ann_file=VOC2007/ImageSets/Main/val.txt',),
     found='predictions.npz',
     switches=('--tta',),
-    comparison=('compare_detectors.py',),
+    comparison=('compare_detectors.py', '--occlusion', OCCLUSION),
     scores=('AP50', 'AP70'),
     scored=scores_of_detectors,
 )
@@ -230,6 +231,10 @@ def print_trials(
         ]
         table.add_row(name, *cells)
     Console(width=100).print(table)
+    edges = (min(task.rates), max(task.rates))
+    at_edge = [name for name, rate in chosen.items() if rate in edges]
+    if at_edge:
+        print(f'best at an end of the grid, so perhaps not the best: {at_edge}')
 
 
 def choose(args: argparse.Namespace) -> dict[str, float]:
@@ -250,8 +255,7 @@ def choose(args: argparse.Namespace) -> dict[str, float]:
         for name, by_rate in scores.items()
         for rate, own in by_rate.items()
     ]
-    text = ''.join(json.dumps(line) + '\n' for line in lines)
-    write_text_atomically(args.work_dir / 'trials.jsonl', text)
+    write_json_lines(args.work_dir / 'trials.jsonl', lines)
     return {**chosen, LONGER: chosen['scratch']}
 
 

@@ -138,8 +138,9 @@ def seconds(run, *arguments) -> tuple[float, dict[str, np.ndarray]]:
 def check_equal(mine: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> int:
     """Compare AP; return how many by eleven points differ by the rounding of recalls.
 
-    mmdet compares recalls in floating point, where 3 of 10 can be less than 0.3: one
-    of its eleven precisions is then that of a later recall.
+    mmdet has recalls in single precision, where 3 of 10 is more than 0.3, in double
+    precision less than what ten times 0.1 makes of it: one of its eleven precisions is
+    then that of an earlier recall.
     """
     # Without objects mmdet says 0, this package nothing.
     has_some = np.isfinite(mine['area'])
