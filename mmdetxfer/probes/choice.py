@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .eigenbasis import eigenbasis
+from .eigenbasis import Eigenbasis, eigenbasis
 from .linear import FALLS, STRENGTHS, Fit, LinearProbe, fit_logistic, probe_of
 from .ridge import fit_ridge
 
@@ -50,37 +50,38 @@ def choose_logistic(
     Args:
         features: (N, D) of the training images.
         labels: (N,) their classes from 0.
-        held_out: Rows that choose.
+        held_out: Rows that choose, or (N,) which ones do.
         num_classes: K.
         strengths: What is tried.
         is_standardised: As in ``eigenbasis``.
         device: Where it is computed.
     """
-    learnt, labels = _learnt_rows(labels, held_out), np.asarray(labels)
+    labels = np.asarray(labels)
+    learnt, held_out = _parts(labels, held_out)
     basis = eigenbasis(features, learnt, is_standardised, device)
     turned = basis.turn(features, held_out)
-    fits: list[Fit] = []
     scores: dict[float, float] = {}
-    falls, before, start = 0, -1.0, None
+    failed: list[float] = []
+    falls, before, fit, best = 0, -1.0, None, None
     for strength in sorted(strengths, reverse=True):
-        start = fit_logistic(basis, labels[learnt], num_classes, strength, start)
-        fits.append(start)
-        scores[strength] = _score(start, turned, labels[held_out])
+        fit = fit_logistic(basis, labels[learnt], num_classes, strength, fit)
+        if not fit.is_converged:
+            failed.append(strength)
+        scores[strength] = _score(fit, turned, labels[held_out])
+        if best is None or scores[strength] > scores[best.strength]:
+            best = fit
         falls = falls + 1 if scores[strength] < before else 0
         before = scores[strength]
         if falls == FALLS:
             break
-    best = max(scores, key=scores.__getitem__)
-    failed = tuple(fit.strength for fit in fits if not fit.is_converged)
-    del basis, turned, fits, start
+    _refuse_failed(best)
+    probe = probe_of(basis, best)
+    del basis, turned, fit, best
     whole = eigenbasis(features, None, is_standardised, device)
-    found = fit_logistic(whole, labels, num_classes, best)
-    if best in failed or not found.is_converged:
-        raise NotConvergedError(
-            f'strength {best:g} was chosen and did not converge; the classes may be '
-            'separable: try stronger ones alone'
-        )
-    return Choice(probe_of(whole, found), scores, failed)
+    start = _carried(whole, probe)
+    found = fit_logistic(whole, labels, num_classes, probe.strength, start)
+    _refuse_failed(found)
+    return Choice(probe_of(whole, found), scores, tuple(failed))
 
 
 def choose_ridge(
@@ -93,7 +94,8 @@ def choose_ridge(
     device: str | torch.device = 'cpu',
 ) -> Choice:
     """Choose a strength of ridge regression, and fit it to all; as above."""
-    learnt, labels = _learnt_rows(labels, held_out), np.asarray(labels)
+    labels = np.asarray(labels)
+    learnt, held_out = _parts(labels, held_out)
     order = sorted(strengths, reverse=True)
     basis = eigenbasis(features, learnt, is_standardised, device)
     turned = basis.turn(features, held_out)
@@ -108,21 +110,42 @@ def choose_ridge(
     return Choice(probe_of(whole, found), scores, ())
 
 
-def _learnt_rows(labels: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-    """Return the rows that are not held out."""
+def _carried(basis: Eigenbasis, probe: LinearProbe) -> Fit:
+    """Return a probe of some of the images as a place to begin with all of them."""
+    scores = torch.as_tensor(probe.scores(basis.features, basis.rows))
+    scores = scores.to(basis.turned.device)
+    intercept = scores.mean(0)
+    along = basis.turned.T @ (scores - intercept).to(basis.turned)
+    along = along / basis.spreads.to(along)[:, None]
+    return Fit(probe.strength, along, intercept, float('inf'), float('inf'), 0)
+
+
+def _refuse_failed(fit: Fit) -> None:
+    if not fit.is_converged:
+        raise NotConvergedError(
+            f'strength {fit.strength:g} was chosen and did not converge; the classes '
+            'may be separable: try stronger ones alone'
+        )
+
+
+def _parts(labels: np.ndarray, held_out: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows that are learnt from, and those that are held out."""
+    held_out = np.asarray(held_out)
+    if held_out.dtype == bool:
+        held_out = np.flatnonzero(held_out)
     is_learnt = np.ones(len(labels), dtype=bool)
     is_learnt[held_out] = False
     if is_learnt.all() or not is_learnt.any():
         raise ValueError(
             f'held-out part: expected some of {len(labels)} images, got {len(held_out)}'
         )
-    missing = np.setdiff1d(np.asarray(labels)[held_out], np.asarray(labels)[is_learnt])
+    missing = np.setdiff1d(labels[held_out], labels[is_learnt])
     if len(missing):
         raise ValueError(
             f'held-out part: expected classes that are learnt too, class {missing[0]} '
             'is held out as a whole'
         )
-    return np.flatnonzero(is_learnt)
+    return np.flatnonzero(is_learnt), held_out
 
 
 def _score(fit: Fit, turned: Tensor, labels: np.ndarray) -> float:

@@ -7,6 +7,7 @@ features than images the turn is found among the images (the solution lies in th
 span), so that features in a memory map are read in blocks and never copied as a whole.
 """
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,7 +19,8 @@ from torch import Tensor
 _NO_SPREAD = 1e-11
 # Of a feature's largest value: what rounding leaves of a constant.
 _NO_DEVIATION = 1e-6
-_BLOCK = 1 << 22  # numbers that are read at a time
+# Numbers that are read at a time; more of them out of files that lie the other way.
+_BLOCK, WIDE_BLOCK = 1 << 22, 1 << 24
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,18 @@ class Eigenbasis:
             features: (L, D)
             rows: (M,) numbers of the images among them; all by default.
         """
-        own = torch.as_tensor(features)
+        own = as_tensor(features)
         picked = torch.arange(len(own)) if rows is None else torch.as_tensor(rows)
+        refuse_infinite(own, picked)
         found = torch.empty(len(picked), len(self.spreads)).to(self.turned)
         if not self.is_of_images:
-            for block in _blocks(len(picked), len(self.mean)):
+            for block in blocks(len(picked), len(self.mean)):
                 part = _scaled(own[picked[block]], self.mean, self.scale)
                 found[block] = (part @ self.coefficients).to(found)
             return found
         products = torch.zeros(len(picked), len(self.rows)).to(self.mean)
-        for columns in _blocks(len(self.mean), len(picked) + len(self.rows)):
+        width = len(picked) + len(self.rows)
+        for columns in blocks(len(self.mean), width, WIDE_BLOCK):
             theirs = self.features[:, columns][self.rows]
             theirs = _scaled(theirs, self.mean, self.scale, columns)
             part = _scaled(own[:, columns][picked], self.mean, self.scale, columns)
@@ -75,7 +79,7 @@ class Eigenbasis:
         if not self.is_of_images:
             return along
         found = torch.empty(len(self.mean), along.shape[1]).to(along)
-        for columns in _blocks(len(self.mean), len(self.rows)):
+        for columns in blocks(len(self.mean), len(self.rows), WIDE_BLOCK):
             part = self.features[:, columns][self.rows]
             found[columns] = _scaled(part, self.mean, self.scale, columns).T @ along
         return found
@@ -96,7 +100,7 @@ def eigenbasis(
             as 0 either way.
         device: Where it is computed; the features stay where they are.
     """
-    own = torch.as_tensor(features)
+    own = as_tensor(features)
     if own.ndim != 2 or min(own.shape) == 0:
         raise ValueError(f'features: expected (N, D), got {tuple(own.shape)}')
     picked = torch.arange(len(own)) if rows is None else torch.as_tensor(rows)
@@ -118,7 +122,7 @@ def eigenbasis(
 
 def _of_features(own: Tensor, rows: Tensor, mean: Tensor, scale: Tensor) -> Eigenbasis:
     products = torch.zeros(len(mean), len(mean)).to(mean)
-    for block in _blocks(len(rows), len(mean)):
+    for block in blocks(len(rows), len(mean)):
         part = _scaled(own[rows[block]], mean, scale)
         products.addmm_(part.T, part)
     spreads, directions = torch.linalg.eigh(products)
@@ -126,7 +130,7 @@ def _of_features(own: Tensor, rows: Tensor, mean: Tensor, scale: Tensor) -> Eige
     is_kept = spreads > _NO_SPREAD * spreads[-1]
     directions, spreads = directions[:, is_kept], spreads[is_kept]
     turned = torch.empty(len(rows), len(spreads), device=mean.device)
-    for block in _blocks(len(rows), len(mean)):
+    for block in blocks(len(rows), len(mean)):
         part = _scaled(own[rows[block]], mean, scale)
         turned[block] = (part @ directions).float()
     return Eigenbasis(own, rows, mean, scale, directions, False, spreads, turned)
@@ -134,7 +138,7 @@ def _of_features(own: Tensor, rows: Tensor, mean: Tensor, scale: Tensor) -> Eige
 
 def _of_images(own: Tensor, rows: Tensor, mean: Tensor, scale: Tensor) -> Eigenbasis:
     products = torch.zeros(len(rows), len(rows)).to(mean)
-    for columns in _blocks(len(mean), len(rows)):
+    for columns in blocks(len(mean), len(rows), WIDE_BLOCK):
         part = _scaled(own[:, columns][rows], mean, scale, columns)
         products.addmm_(part, part.T)
     spreads, images = torch.linalg.eigh(products)
@@ -152,21 +156,35 @@ def _moments(
     """Return the means and deviations; 0 where rounding is all that varies."""
     sums = torch.zeros(own.shape[1], dtype=torch.float64, device=device)
     largest, squares = torch.zeros_like(sums), torch.zeros_like(sums)
-    for block in _blocks(len(rows), len(sums)):
+    refuse_infinite(own, rows)
+    for block in blocks(len(rows), len(sums)):
         part = own[rows[block]].to(sums)
-        is_bad = ~torch.isfinite(part).all(1)
+        sums += part.sum(0)
+        largest = torch.maximum(largest, part.abs().amax(0))
+    mean = sums / len(rows)
+    for block in blocks(len(rows), len(sums)):
+        squares += (own[rows[block]].to(sums) - mean).pow(2).sum(0)
+    deviation = (squares / len(rows)).sqrt()
+    return mean, deviation * (deviation > _NO_DEVIATION * largest)
+
+
+def as_tensor(features: np.ndarray | Tensor) -> Tensor:
+    """Return features as a tensor without a copy; nobody writes into it."""
+    with warnings.catch_warnings():
+        # Of arrays in files that are open for reading alone.
+        warnings.filterwarnings('ignore', message='The given NumPy array is not writ')
+        return torch.as_tensor(features)
+
+
+def refuse_infinite(own: Tensor, rows: Tensor) -> None:
+    """Name the first of some rows that has numbers without end, or none at all."""
+    for block in blocks(len(rows), own.shape[1]):
+        is_bad = ~torch.isfinite(own[rows[block]]).all(1)
         if is_bad.any():
             first = rows[block][int(is_bad.int().argmax())]
             raise ValueError(
                 f'features: expected finite numbers, row {int(first)} has others'
             )
-        sums += part.sum(0)
-        largest = torch.maximum(largest, part.abs().amax(0))
-    mean = sums / len(rows)
-    for block in _blocks(len(rows), len(sums)):
-        squares += (own[rows[block]].to(sums) - mean).pow(2).sum(0)
-    deviation = (squares / len(rows)).sqrt()
-    return mean, deviation * (deviation > _NO_DEVIATION * largest)
 
 
 def _scaled(
@@ -175,8 +193,8 @@ def _scaled(
     return (part.to(mean) - mean[columns]) / scale[columns]
 
 
-def _blocks(length: int, width: int) -> Iterator[slice]:
+def blocks(length: int, width: int, size: int | None = None) -> Iterator[slice]:
     """Yield slices of a length, of as many rows as a block has numbers."""
-    step = max(1, _BLOCK // width)
+    step = max(1, (size or _BLOCK) // width)
     for start in range(0, length, step):
         yield slice(start, min(start + step, length))

@@ -6,18 +6,19 @@ the features, each direction divided by the root of what the curvature is there 
 so that directions of any spread converge together; strengths are gone through from
 strong to weak, each begun where the one before ended.
 
-The objective is at least as curved as its penalty. So its gradient bounds what is left
-to gain, and a fit counts as converged when that bound is a millionth of the objective;
-what single precision cannot reach is finished in double.
+The objective is at least as curved in the weights as its penalty. So its gradient, at
+the best intercept, bounds what is left to gain, and a fit counts as converged when that
+bound is a millionth of the objective; what single precision cannot reach is finished
+in double.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .eigenbasis import Eigenbasis
+from .eigenbasis import Eigenbasis, as_tensor
 
 # 45 values, as Kornblith et al. 2019 try; from strong to weak.
 STRENGTHS = tuple(np.logspace(5, -6, 45).tolist())
@@ -39,7 +40,7 @@ class Fit:
         intercept: (K,)
         objective: Sum of the losses and the penalty.
         left_to_gain: What the objective can still fall by, at most.
-        steps: Steps of the optimiser.
+        steps: Steps of the optimiser, in both precisions.
     """
 
     strength: float
@@ -76,7 +77,7 @@ class LinearProbe:
             features: (M, D)
             rows: (N,) numbers of images; all by default.
         """
-        own = torch.as_tensor(features)
+        own = as_tensor(features)
         picked = torch.arange(len(own)) if rows is None else torch.as_tensor(rows)
         step = max(1, _BLOCK // len(self.weights))
         parts = [
@@ -121,7 +122,8 @@ def fit_logistic(
     if found.is_converged:
         return found
     problem = _Problem(*settings, torch.float64)
-    return _descended(problem, found, max_steps, 1e-12)
+    exact = _descended(problem, found, max_steps, 1e-12)
+    return replace(exact, steps=found.steps + exact.steps)
 
 
 def _descended(
@@ -140,10 +142,12 @@ def _descended(
         line_search_fn='strong_wolfe',
     )
     objective = float(problem.evaluate())
+    # The optimiser takes changes under 1e-10 for none.
+    problem.factor = len(problem.labels) / objective
     for steps in range(_STEPS, max_steps + _STEPS, _STEPS):
         before = objective
         optimiser.step(problem.evaluate)
-        objective = float(problem.evaluate())
+        objective = float(problem.evaluate()) / problem.factor
         found = problem.fit(objective, steps)
         if found.is_converged or before - objective <= smallest_gain * objective:
             break
@@ -156,6 +160,7 @@ class _Problem:
     def __init__(self, basis, labels, num_classes, strength, has_intercept, kind):
         self.turned, self.labels = basis.turned, labels
         self.strength, self.has_intercept = strength, has_intercept
+        self.factor = 1.0
         # Of softmax: the mean over classes of p (1 - p) where all are as likely.
         curvature = (num_classes - 1) / num_classes**2
         spreads = basis.spreads.to(basis.turned.device)
@@ -170,7 +175,8 @@ class _Problem:
     def begin_at(self, fit: Fit) -> None:
         own = self.unknown.detach()
         own[:-1] = fit.along.to(own) / self.scales
-        own[-1] = fit.intercept.to(own) / self.intercept_scale
+        intercept = fit.intercept.to(own) / self.intercept_scale
+        own[-1] = intercept * self.has_intercept
 
     def solution(self) -> tuple[Tensor, Tensor]:
         own = self.unknown.detach()
@@ -181,12 +187,12 @@ class _Problem:
         return Fit(self.strength, *self.solution(), objective, left, steps)
 
     def evaluate(self) -> Tensor:
-        """Return the objective; leave its gradient at the unknowns."""
+        """Return the objective times the factor; leave its gradient likewise."""
         own = self.unknown.detach()
         weights, intercept = self.solution()
         gradient = torch.zeros_like(own)
         loss = torch.zeros((), dtype=torch.float64, device=own.device)
-        step = max(1, _BLOCK // own.shape[1])
+        step = max(1, _BLOCK // max(own.shape))
         for turned, labels in zip(
             self.turned.split(step), self.labels.split(step), strict=True
         ):
@@ -204,15 +210,15 @@ class _Problem:
         penalty = self.penalty * own[:-1]
         gradient[:-1] = gradient[:-1] * self.scales + penalty.to(own)
         gradient[-1] *= self.intercept_scale * self.has_intercept
-        self.unknown.grad = gradient
-        return loss + 0.5 * (penalty * own[:-1]).sum()
+        self.unknown.grad = gradient * self.factor
+        return (loss + 0.5 * (penalty * own[:-1]).sum()) * self.factor
 
     def left_to_gain(self) -> float:
         """Return a bound: the objective is at least as curved as its penalty.
 
         The intercept has none; of it the curvature of equal classes is taken.
         """
-        squares = self.unknown.grad.double() ** 2
+        squares = (self.unknown.grad.double() / self.factor) ** 2
         return float(0.5 * ((squares[:-1] / self.penalty).sum() + squares[-1].sum()))
 
 
@@ -229,6 +235,12 @@ def check_labels(
         raise ValueError(
             f'labels: expected 0 to {num_classes - 1} of 2 classes or more, got '
             f'{int(labels.min())} to {int(labels.max())}'
+        )
+    counts = torch.bincount(labels, minlength=num_classes)
+    if (counts == 0).any():
+        raise ValueError(
+            f'labels: expected images of each of {num_classes} classes, class '
+            f'{int(counts.argmin())} has none'
         )
     if not strength > 0:
         raise ValueError(f'strength: expected a number above 0, got {strength}')

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .eigenbasis import as_tensor
+
 _BLOCK = 1 << 23  # cosines that are there at a time
 
 
@@ -45,6 +47,11 @@ def neighbour_scores(
             f'expected a class for each image and queries of as many features, got '
             f'{tuple(known.shape)}, {len(classes)} classes and {tuple(asked.shape)}'
         )
+    if len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) < num_classes:
+        raise ValueError(
+            f'labels: expected 0 to {num_classes - 1}, got {int(classes.min())} to '
+            f'{int(classes.max())}'
+        )
     count = min(num_neighbours, len(known) - (queries is None))
     if count < 1:
         raise ValueError(f'expected neighbours to vote, got {len(known)} known images')
@@ -64,7 +71,7 @@ def neighbour_scores(
 def _directions(
     features: np.ndarray | Tensor, name: str, device: str | torch.device
 ) -> Tensor:
-    own = torch.as_tensor(features).to(device, torch.float32)
+    own = as_tensor(features).to(device, torch.float32)
     lengths = own.norm(dim=1, keepdim=True)
     is_bad = ~(torch.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0))
     if is_bad.any():

@@ -33,16 +33,17 @@ def fit_ridge(
     for strength in strengths:
         check_labels(labels, len(basis.turned), num_classes, strength)
     spreads = basis.spreads.to(labels.device)[:, None]
-    shares = torch.bincount(labels, minlength=num_classes) / len(labels)
+    counts = torch.bincount(labels, minlength=num_classes)
+    shares = counts.double() / len(labels)
     # The directions are centred: the intercept is the mean, and drops out of the sums.
     sums = torch.zeros(len(spreads), num_classes).to(spreads)
     for label in range(num_classes):
         sums[:, label] = basis.turned[labels == label].sum(0, dtype=torch.float64)
     # Sum of the squares of what is to be explained.
-    squares = len(labels) * (1 - (shares.double() ** 2).sum())
+    squares = len(labels) * (1 - (shares**2).sum())
     found = []
     for strength in strengths:
         along = sums / (spreads + strength)
         objective = float(squares - (along * sums).sum())
-        found.append(Fit(float(strength), along, shares.double(), objective, 0.0, 0))
+        found.append(Fit(float(strength), along, shares, objective, 0.0, 0))
     return found

@@ -12,13 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .eigenbasis import Eigenbasis
+from .eigenbasis import WIDE_BLOCK, Eigenbasis, as_tensor, blocks, refuse_infinite
 
 _MAX_STEPS = 1000
 _SMALLEST_CHANGE = 1e-8
 _NO_SPREAD = 1e-12
 # Of a target's squares: features that told it without error would have all evidence.
 _LEAST_ERROR = 1e-9
+# Of the noise's precision times the greatest squared singular value.
+_MOST_PRIOR = 1e9
 
 
 def h_score(basis: Eigenbasis, labels: np.ndarray | Tensor, num_classes: int) -> float:
@@ -40,7 +42,10 @@ def h_score(basis: Eigenbasis, labels: np.ndarray | Tensor, num_classes: int) ->
 
 
 def log_evidence(
-    features: np.ndarray | Tensor, labels: np.ndarray | Tensor, num_classes: int
+    features: np.ndarray | Tensor,
+    labels: np.ndarray | Tensor,
+    num_classes: int,
+    device: str | torch.device = 'cpu',
 ) -> float:
     """Return LogME. Features count as they are, uncentred and unscaled.
 
@@ -48,20 +53,30 @@ def log_evidence(
         features: (N, D)
         labels: (N,) their classes from 0; classes without images do not count.
         num_classes: K.
+        device: Where it is computed; the features stay where they are.
     """
-    own = torch.as_tensor(features).double()
+    own = as_tensor(features)
     labels = _checked(labels, len(own), num_classes)
-    if not torch.isfinite(own).all():
-        raise ValueError('features: expected finite numbers, got others')
+    refuse_infinite(own, torch.arange(len(own)))
     present = labels.unique()
-    targets = (labels[:, None] == present).double()
+    targets = (labels[:, None] == present).double().to(device)
+    size = min(own.shape)
+    products = torch.zeros(size, size).to(targets)
     if own.shape[1] <= len(own):
-        squares, directions = torch.linalg.eigh(own.T @ own)
+        sums = torch.zeros(size, len(present)).to(targets)
+        for rows in blocks(len(own), size):
+            part = own[rows].to(targets)
+            products.addmm_(part.T, part)
+            sums.addmm_(part.T, targets[rows])
+        squares, directions = torch.linalg.eigh(products)
         is_kept = squares > _NO_SPREAD * squares[-1]
         squares, directions = squares[is_kept], directions[:, is_kept]
-        along = (directions.T @ (own.T @ targets)) / squares.sqrt()[:, None]
+        along = (directions.T @ sums) / squares.sqrt()[:, None]
     else:
-        squares, images = torch.linalg.eigh(own @ own.T)
+        for columns in blocks(own.shape[1], size, WIDE_BLOCK):
+            part = own[:, columns].to(targets)
+            products.addmm_(part, part.T)
+        squares, images = torch.linalg.eigh(products)
         is_kept = squares > _NO_SPREAD * squares[-1]
         squares, along = squares[is_kept], images[:, is_kept].T @ targets
     if len(squares) == 0:
@@ -95,6 +110,8 @@ def _evidence(
         errors = (energy * (prior / total) ** 2).sum(0) + outside
         before = prior / noise
         prior, noise = used / weights, (num_images - used) / errors
+        # Features that say nothing of a class would have weights of no size at all.
+        prior = torch.minimum(prior, _MOST_PRIOR * noise * squares.max())
         if ((prior / noise / before - 1).abs() < _SMALLEST_CHANGE).all():
             break
     total = prior + noise * squares

@@ -41,6 +41,14 @@ def test_the_choice_is_what_scikit_learn_would_choose(data):
     np.testing.assert_array_equal(found.probe.scores(features).argmax(1), expected)
 
 
+def test_what_is_held_out_may_be_said_for_each_image(data):
+    features, labels, held = data
+    is_held = np.isin(np.arange(150), held)
+    for choose in (choose_logistic, choose_ridge):
+        one, other = (choose(features, labels, h, 3, GRID) for h in (held, is_held))
+        assert one.scores == other.scores
+
+
 def test_ridge_is_chosen_in_the_same_way(data):
     features, labels, held = data
     found = choose_ridge(features, labels, held, 3, GRID)

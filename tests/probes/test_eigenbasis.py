@@ -56,15 +56,39 @@ def test_rows_are_the_training_images(num_features):
 
 @pytest.mark.parametrize('num_features', [10, 300])
 def test_blocks_change_nothing(num_features, monkeypatch):
-    """Seven rows or columns at a time, out of a memory map."""
+    """Seven rows or columns at a time."""
     module = sys.modules['mmdetxfer.probes.eigenbasis']
     features, _ = overlapping(40, num_features, 2)
     whole = eigenbasis(features)
-    monkeypatch.setattr(module, '_BLOCK', 7 * min(40, num_features))
+    for name in ('_BLOCK', 'WIDE_BLOCK'):
+        monkeypatch.setattr(module, name, 7 * min(40, num_features))
     parts = eigenbasis(features)
     np.testing.assert_allclose(parts.spreads, whole.spreads, rtol=1e-10, atol=1e-8)
     cosines = (parts.turned * whole.turned).sum(0) / whole.spreads.float()
     np.testing.assert_allclose(cosines.abs(), 1, atol=1e-4)
+
+
+@pytest.mark.parametrize('num_features', [10, 80])
+@pytest.mark.parametrize('mode', ['r', 'c'])
+def test_features_may_lie_in_a_file(tmp_path, num_features, mode, recwarn):
+    """Which nobody may write into: not even a warning."""
+    features, _ = overlapping(40, num_features, 2)
+    np.save(tmp_path / 'features.npy', features)
+    mapped = np.load(tmp_path / 'features.npy', mmap_mode=mode)
+    basis, plain = eigenbasis(mapped), eigenbasis(features)
+    assert torch.equal(basis.spreads, plain.spreads)
+    along = torch.randn(len(basis.spreads), 2, dtype=torch.float64)
+    assert torch.equal(basis.weights(along), plain.weights(along))
+    assert torch.equal(basis.turn(mapped), plain.turn(features))
+    assert not recwarn.list
+
+
+def test_other_images_without_numbers_are_named():
+    features, _ = overlapping(40, 5, 2)
+    other = features[:9].copy()
+    other[7, 2] = np.inf
+    with pytest.raises(ValueError, match='expected finite numbers, row 7 has others'):
+        eigenbasis(features).turn(other)
 
 
 def test_a_constant_feature_counts_as_nothing(tmp_path):

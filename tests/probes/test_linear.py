@@ -70,7 +70,19 @@ def test_what_single_precision_cannot_reach_is_finished_in_double():
 def test_too_few_steps_are_told():
     features, labels = overlapping(60, 150, 4)
     fit = fit_logistic(eigenbasis(features), labels, 4, 1e-6, max_steps=10)
-    assert not fit.is_converged and fit.steps == 10
+    # Ten in either precision.
+    assert not fit.is_converged and fit.steps == 20
+
+
+def test_a_start_with_an_intercept_leaves_none_where_there_shall_be_none():
+    features, labels = overlapping(100, 5, 3)
+    labels = np.where(np.arange(100) < 60, 0, labels)
+    basis = eigenbasis(features)
+    start = fit_logistic(basis, labels, 3, 10)
+    found = fit_logistic(basis, labels, 3, 10, start, has_intercept=False)
+    fresh = fit_logistic(basis, labels, 3, 10, has_intercept=False)
+    assert not found.intercept.any() and start.intercept.abs().max() > 0.1
+    assert found.objective == pytest.approx(fresh.objective, rel=1e-5)
 
 
 def test_standardised_features_do_not_depend_on_units():
@@ -103,6 +115,7 @@ def test_scores_of_some_rows_are_those_of_all():
         ([0, 1, 2], 2, 1, 'labels: expected 0 to 1 of 2 classes or more, got 0 to 2'),
         ([0, 0, 0], 1, 1, 'labels: expected 0 to 0 of 2 classes or more, got 0 to 0'),
         ([0, -1, 1], 2, 1, 'got -1 to 1'),
+        ([0, 2, 0], 3, 1, 'expected images of each of 3 classes, class 1 has none'),
         ([0, 1, 1], 2, 0, 'strength: expected a number above 0, got 0'),
     ],
 )

@@ -43,6 +43,7 @@ def test_classes_are_scikit_learns():
         (dict(num_neighbours=0), 'expected 1 neighbour or more and a temperature'),
         (dict(temperature=0), 'a temperature above 0, got 20 and 0'),
         (dict(labels=[0]), r'got \(2, 2\), 1 classes and \(1, 2\)'),
+        (dict(labels=[0, 2]), 'labels: expected 0 to 1, got 0 to 2'),
         (dict(queries=[[1.0]]), r'got \(2, 2\), 2 classes and \(1, 1\)'),
         (dict(queries=[[0.0, 0]]), 'queries: expected finite rows that are not all 0'),
         (dict(features=[[1.0, 0], [np.nan, 0]]), 'features: .*, row 1 is none'),

@@ -9,14 +9,19 @@ from toy_features import overlapping
 from mmdetxfer.probes import eigenbasis, h_score, log_evidence
 
 
-@pytest.mark.parametrize('sizes', [(40, 6, 3), (20, 30, 2)])
-def test_log_evidence_is_the_greatest_likelihood_of_the_targets(sizes):
+@pytest.mark.parametrize('has_meaning', [True, False])
+@pytest.mark.parametrize('sizes', [(40, 6, 3), (20, 30, 2), (60, 5, 3)])
+def test_log_evidence_is_the_greatest_likelihood_of_the_targets(sizes, has_meaning):
     """Weights of variance a and noise of variance b make the targets normal.
 
-    Their covariance is a F F' + b; a and b are sought with scipy.
+    Their covariance is a F F' + b; a and b are sought with scipy. Features that say
+    nothing have the greatest at a of 0.
     """
     features, labels = overlapping(*sizes)
     features = features / 10
+    if not has_meaning:
+        features = np.random.default_rng(1).normal(size=features.shape)
+        features = features - features.mean(0)
     own = features.astype(np.float64)
 
     def cost(logs, target):
