@@ -99,15 +99,51 @@ def extract(args: Any) -> None:
     _say(f'{made} shards made by this process, in {args.out}')
 
 
+def features(args: Any) -> None:
+    """Extract features as ``tools/extract_features.py`` was told.
+
+    Args:
+        args: The parsed arguments of that tool.
+    """
+    from mmdetxfer.datasets.box_columns import Reporter
+    from mmdetxfer.extraction import extract_as_told
+
+    args.work_dir = str(args.out)
+    cfg = _loaded_config(args)
+    cfg.load_from, cfg.resume = args.checkpoint, False
+    data = _config_at(args.data)
+    # Checks of data look there.
+    cfg.test_dataloader = _part_of(data, args.part)
+    _prepare(cfg, 'test')
+    report = Reporter('extracting features, images', _say)
+    with _missing_files_named():
+        made = extract_as_told(cfg, data, args, report, _say)
+    _say(
+        f'{made.num_shards} shards made by this process, in {args.out}: '
+        f'{made.num_images} images, {made.num_images / made.seconds:.1f} a second'
+    )
+
+
+def _part_of(data: Config, part: str) -> Any:
+    """Return the loader of a part, with the pipeline of the test."""
+    loader = data.get(f'{part}_dataloader')
+    pipeline = (data.get('test_pipeline'), data.get('test_dataloader'))
+    if not isinstance(loader, dict) or None in pipeline:
+        raise UserError(
+            f'{data.filename}: expected a {part}_dataloader, a test_dataloader and a '
+            'test_pipeline'
+        )
+    innermost = loader.dataset
+    while 'dataset' in innermost:
+        innermost = innermost.dataset
+    innermost.pipeline = pipeline[0]
+    return loader
+
+
 def _loaded_config(args: Any) -> Config:
     """Load the config and apply what the tools have in common."""
     trust_checkpoints(args.trust_checkpoint)
-    if not Path(args.config).is_file():
-        raise UserError(
-            f'config not found: expected a file at {args.config}; check the path '
-            '(mim train mmdetxfer NAME looks it up by its name)'
-        )
-    cfg = Config.fromfile(args.config)
+    cfg = _config_at(args.config)
     cfg.launcher = args.launcher
     if cfg.get('default_scope') == 'mmpretrain':
         _use_mmpretrain_loaders(cfg)
@@ -118,6 +154,15 @@ def _loaded_config(args: Any) -> Config:
     elif not cfg.get('work_dir'):
         cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
     return cfg
+
+
+def _config_at(path: str) -> Config:
+    if not Path(path).is_file():
+        raise UserError(
+            f'config not found: expected a file at {path}; check the path '
+            '(mim train mmdetxfer NAME looks it up by its name)'
+        )
+    return Config.fromfile(path)
 
 
 def _prepare(cfg: Config, purpose: str) -> None:
@@ -142,6 +187,13 @@ def _missing_files_named() -> Iterator[None]:
         raise UserError(
             f'{error.filename or error}: expected a file or folder that the config '
             'names, there is none; check data_root, ann_file and load_from'
+        ) from error
+    except AssertionError as error:
+        if not str(error).endswith('is not in the pretrained model'):
+            raise
+        raise UserError(
+            f'init_cfg: expected a prefix that names a part of the file, {error}; '
+            'tensors of a checkpoint of a whole model begin with backbone.'
         ) from error
 
 

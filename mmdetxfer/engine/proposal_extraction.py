@@ -16,8 +16,7 @@ from mmdet.models.detectors import RPN
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.dist import barrier, get_rank, get_world_size
-from mmengine.registry import DATASETS, MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.registry import DATASETS, init_default_scope
 from torch.utils.data import DataLoader, Dataset
 
 from mmdetxfer.checkpoints.writing import sha256_of_file
@@ -29,6 +28,7 @@ from mmdetxfer.datasets.proposal_shards import (
     read_shard,
     write_shard,
 )
+from mmdetxfer.engine.frozen_network import frozen_network
 from mmdetxfer.errors import UserError
 
 IOU_THRESHOLD = 0.7
@@ -116,37 +116,14 @@ def _scales(cfg: Config) -> list:
 
 
 def _detector(cfg: Config, checkpoint: str) -> torch.nn.Module:
-    settings = cfg.model.copy()
-    if settings.get('backbone'):
-        settings.backbone.init_cfg = None
-    model = MODELS.build(settings)
-    content = load_checkpoint(model, checkpoint, map_location='cpu')
-    _refuse_missing(model, content, checkpoint)
-    device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    return model.to(device).eval()
-
-
-def _refuse_missing(model: torch.nn.Module, content: dict, checkpoint: str) -> None:
-    """Stop if a tensor that proposals depend on is not in the file."""
-    state = content.get('state_dict', content)
-    # mmdet loads the first stage of a two-stage file into an RPN, and the reverse.
-    names = {
-        name.removeprefix('module.').replace('rpn_head.', 'bbox_head.')
-        for name in state
-    }
-    missing = [
-        name
-        for name in model.state_dict()
-        if not name.startswith('roi_head.')
-        and not name.endswith('num_batches_tracked')
-        and name.replace('rpn_head.', 'bbox_head.') not in names
-    ]
-    if missing:
-        raise UserError(
-            f"{checkpoint}: expected the weights of the config's detector, "
-            f'{len(missing)} tensors are missing, first {missing[0]}; name the config '
-            'that it was trained with'
-        )
+    """Return the detector; what proposals do not depend on may be missing."""
+    return frozen_network(
+        cfg,
+        checkpoint,
+        is_needed=lambda name: not name.startswith('roi_head.'),
+        # mmdet loads the first stage of a two-stage file into an RPN, and the reverse.
+        renamed=lambda name: name.replace('rpn_head.', 'bbox_head.'),
+    )
 
 
 def _first_stage(model: torch.nn.Module) -> torch.nn.Module:

@@ -1,0 +1,286 @@
+"""Runs a frozen network over labelled images once and keeps any of its layers.
+
+All layers come out of one pass. Every rank takes every so manyth shard; what is there
+and whole is not made again. Images go through the network in single precision, as its
+own preprocessor wants them, without padding; that the network is the same afterwards,
+statistics included, is proven by hashes.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.dist import barrier, get_rank, get_world_size
+from mmengine.registry import DATASETS, DefaultScope, init_default_scope
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Subset
+
+from mmdetxfer.checkpoints.receipt import joint_hash, tensor_hash
+from mmdetxfer.checkpoints.writing import sha256_of_file
+from mmdetxfer.config_hash import config_hash
+from mmdetxfer.datasets import guarded
+from mmdetxfer.engine.frozen_network import frozen_network
+from mmdetxfer.errors import UserError
+from mmdetxfer.evaluation.prediction_writer import image_id_of, image_root
+from mmdetxfer.feature_files import (
+    FeatureManifest,
+    is_whole,
+    open_features,
+    write_shard,
+)
+from mmdetxfer.models.named_layers import NamedLayers
+from mmdetxfer.probes.pooling import WHOLE, pooled
+
+
+@dataclass(frozen=True)
+class LayerRequest:
+    """A layer and what its map becomes.
+
+    Args:
+        layer: Its name, as in ``NamedLayers``.
+        pooling: Fields each way, or 'whole'.
+    """
+
+    layer: str
+    pooling: int | str = 1
+
+    @property
+    def key(self) -> str:
+        """Its name with the pooling: 'Conv5 1x1', 'ConvProj whole'; 'FC1'."""
+        if self.layer.startswith('FC'):
+            return self.layer
+        if self.pooling == WHOLE:
+            return f'{self.layer} {WHOLE}'
+        return f'{self.layer} {self.pooling}x{self.pooling}'
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What a call of ``extract_features`` did in this process.
+
+    Args:
+        num_shards: Shards of images that were made.
+        num_images: Images that went through the network.
+        seconds: That took, data included.
+        batch_size: Images at a time in the end; fewer if memory was short.
+    """
+
+    num_shards: int
+    num_images: int
+    seconds: float
+    batch_size: int
+
+
+def requests_for(
+    names: NamedLayers, layers: Sequence[str], poolings: Sequence[int | str]
+) -> tuple[LayerRequest, ...]:
+    """Return each layer with each pooling; of vectors there is one.
+
+    Args:
+        names: The network's layers.
+        layers: Those that are asked for.
+        poolings: Of maps.
+    """
+    names.check(layers)
+    found = (LayerRequest(layer, size) for layer in layers for size in poolings)
+    return tuple({one.key: one for one in found}.values())
+
+
+def labelled_images(
+    dataset: Any, root: Path | None
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return ids and classes of a classification data set's images, in order.
+
+    Args:
+        dataset: The images.
+        root: Folder that images without an id are named relative to.
+    """
+    ids, labels = [], []
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        if not isinstance(info.get('gt_label'), int | np.integer):
+            raise UserError(
+                f'expected images with one class each (gt_label), image {index} of '
+                f'{type(dataset).__name__} has {info.get("gt_label")!r}'
+            )
+        ids.append(image_id_of(info, root))
+        labels.append(int(info['gt_label']))
+    return tuple(ids), tuple(labels)
+
+
+def extract_features(
+    model: nn.Module,
+    dataset: Any,
+    requests: Sequence[LayerRequest],
+    wanted: FeatureManifest,
+    out: Path,
+    num_workers: int = 2,
+    report: Callable[[int, int], None] | None = None,
+    say: Callable[[str], None] = print,
+) -> Extracted:
+    """Make the shards of this rank that are missing.
+
+    Args:
+        model: The network, with its weights, where it shall run.
+        dataset: The images, whose pipeline packs them.
+        requests: What is kept.
+        wanted: What it is of; its layers are the keys of ``requests``.
+        out: Folder of the features.
+        num_workers: Processes that load images.
+        report: Told how many of how many of this rank's images are done.
+        say: Told what the user should know.
+    """
+    if get_rank() == 0:
+        open_features(out, wanted)
+    barrier()
+    missing = [
+        shard
+        for shard in range(wanted.num_shards)
+        if not all(is_whole(out, key, shard) for key in wanted.layers)
+    ]
+    # All have looked before any writes; from here on nobody waits for another.
+    barrier()
+    missing = missing[get_rank() :: get_world_size()]
+    runner = _FrozenNetwork(model, requests, wanted.batch_size, say)
+    before, begun, done = _state_hash(model), time.monotonic(), 0
+    total = sum(len(wanted.images_of(shard)) for shard in missing)
+    for shard, images in zip(
+        missing, _shards(dataset, missing, wanted, num_workers), strict=True
+    ):
+        for key, features in runner(images).items():
+            write_shard(out, key, shard, features)
+        done += len(images)
+        if report is not None:
+            report(done, total)
+    if _state_hash(model) != before:
+        raise RuntimeError('the frozen network is not what it was at the beginning')
+    seconds = time.monotonic() - begun
+    return Extracted(len(missing), done, seconds, runner.batch_size)
+
+
+def extract_as_told(
+    cfg: Config,
+    data: Config,
+    args: Any,
+    report: Callable[[int, int], None],
+    say: Callable[[str], None],
+) -> Extracted:
+    """Extract what the arguments of ``tools/extract_features.py`` name.
+
+    Args:
+        cfg: Of the network; its test_dataloader is the images.
+        data: Where they are from.
+        args: The arguments.
+        report: Told how many of how many images are done.
+        say: Told what the user should know.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmengine'))
+    model = frozen_network(cfg, args.checkpoint, args.seed)
+    poolings = [one if one == WHOLE else int(one) for one in args.pooling]
+    requests = requests_for(NamedLayers(model), args.layers, poolings)
+    with DefaultScope.overwrite_default_scope(data.get('default_scope', 'mmpretrain')):
+        dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    ids, labels = labelled_images(dataset, image_root(cfg))
+    weights = f'drawn with seed {args.seed}'
+    if args.checkpoint is not None:
+        weights = sha256_of_file(Path(args.checkpoint))
+    pipeline = data.test_pipeline
+    wanted = FeatureManifest(
+        weights=weights,
+        network=config_hash(args.config),
+        preprocessing=f'{pipeline}, {cfg.input_convention}',
+        layers=tuple(one.key for one in requests),
+        image_ids=ids,
+        labels=labels,
+        classes=tuple(dataset.metainfo['classes']),
+        images_per_shard=args.images_per_shard,
+        batch_size=args.batch_size,
+    )
+    settings = (args.num_workers, report, say)
+    return extract_features(model, dataset, requests, wanted, args.out, *settings)
+
+
+class _FrozenNetwork:
+    """Gives the features of images, in batches that fit."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        requests: Sequence[LayerRequest],
+        batch_size: int,
+        say: Callable[[str], None],
+    ) -> None:
+        self.model, self.requests, self.say = model.eval(), requests, say
+        self.layers = NamedLayers(model)
+        self.batch_size = batch_size
+        # Borders of zeros would be in the features.
+        preprocessor = model.data_preprocessor
+        if hasattr(preprocessor, 'pad_size_divisor'):
+            preprocessor.pad_size_divisor = 1
+
+    def __call__(self, images: list[Tensor]) -> dict[str, np.ndarray]:
+        """Return the features of images by key."""
+        parts: dict[str, list] = {one.key: [] for one in self.requests}
+        start = 0
+        while start < len(images):
+            try:
+                found = self._features(images[start : start + self.batch_size])
+            except torch.OutOfMemoryError:
+                if self.batch_size == 1:
+                    raise
+                self.batch_size //= 2
+                torch.cuda.empty_cache()
+                self.say(f'out of memory: {self.batch_size} images at a time from here')
+                continue
+            for key, features in found.items():
+                parts[key].append(features)
+            start += self.batch_size
+        return {key: np.concatenate(own) for key, own in parts.items()}
+
+    @torch.no_grad()
+    def _features(self, images: list[Tensor]) -> dict[str, np.ndarray]:
+        sizes = {tuple(image.shape) for image in images}
+        if len(sizes) != 1:
+            raise UserError(
+                'expected a pipeline that makes all images of one size (CenterCrop), '
+                f'got {sorted(sizes)[:2]}'
+            )
+        data = dict(inputs=images, data_samples=None)
+        inputs = self.model.data_preprocessor(data, False)['inputs']
+        with torch.backends.cudnn.flags(allow_tf32=False):
+            maps = self.layers(inputs.float(), [one.layer for one in self.requests])
+        try:
+            found = {
+                one.key: pooled(maps[one.layer], one.pooling) for one in self.requests
+            }
+        except ValueError as error:
+            raise UserError(str(error)) from error
+        return {key: own.float().cpu().numpy() for key, own in found.items()}
+
+
+def _shards(
+    dataset: Any, missing: Sequence[int], wanted: FeatureManifest, num_workers: int
+) -> Iterator[list[Tensor]]:
+    """Yield the images of each shard, loaded ahead."""
+    order = [image for shard in missing for image in wanted.images_of(shard)]
+    loader = DataLoader(
+        Subset(guarded(dataset), order),
+        batch_size=wanted.batch_size,
+        num_workers=num_workers,
+        collate_fn=pseudo_collate,
+    )
+    loaded = (image for batch in loader for image in batch['inputs'])
+    for shard in missing:
+        yield [next(loaded) for _ in wanted.images_of(shard)]
+
+
+def _state_hash(model: nn.Module) -> str:
+    """Return a hash of all weights and statistics."""
+    state = model.state_dict()
+    return joint_hash({name: tensor_hash(value) for name, value in state.items()})

@@ -1,0 +1,242 @@
+"""tools/extract_features.py: the same whether killed or not, one rank or two."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS, MODELS, DefaultScope
+from tool_runner import CLS, DET, PLAIN, REPOSITORY
+
+from mmdetxfer.errors import UserError
+from mmdetxfer.extraction import (
+    LayerRequest,
+    _FrozenNetwork,
+    extract_features,
+    labelled_images,
+)
+from mmdetxfer.feature_files import load_features, read_manifest
+from mmdetxfer.models.named_layers import NamedLayers
+
+CONFIG = REPOSITORY / 'configs/sniper/sniper_r18-c4c5_1xb16-14e_world-voc.py'
+TOOL = 'extract_features.py'
+LAYERS = ('--layers', 'Conv5', 'FC1', '--pooling', '1', '2')
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """A detector of random weights and statistics, trained on BGR less 10."""
+    cfg = Config.fromfile(CONFIG)
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        model = MODELS.build(cfg.model)
+        model.init_weights()
+    path = tmp_path_factory.mktemp('weights') / 'weights.pth'
+    convention = dict(channel_order='bgr', mean=[10.0] * 3, std=[1.0] * 3)
+    convention['value_range'] = 255
+    meta = dict(input_convention=convention)
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
+    return path
+
+
+def files(folder):
+    found = {p.relative_to(folder): p.read_bytes() for p in folder.rglob('*.npy')}
+    assert found
+    return found
+
+
+def test_what_is_missing_is_made_and_equals_what_was_never_lost(
+    tools, here, checkpoint
+):
+    def extract(out, *more, **how):
+        words = ('--data', CLS, '--part', 'val', '--images-per-shard', '2', *LAYERS)
+        arguments = (checkpoint, *words, '--out', out, '--batch-size', '4', *more)
+        return tools(TOOL, CONFIG, *arguments, cwd=here, **how)
+
+    first = extract('whole')
+    whole = files(here / 'whole')
+    shards = sum('FC1' in str(path) for path in whole)
+    assert shards > 1 and len(whole) == 3 * shards
+    assert f'{shards} shards made by this process, in whole' in first.printed
+    assert 'BGR mean 10' in first.printed
+    extract('ranks', ranks=2)
+    assert files(here / 'ranks') == whole
+    # A lost and a damaged one are made again, the others are left.
+    lost, damaged = [path for path in sorted(whole) if 'FC1' in str(path)][:2]
+    (here / 'ranks' / lost).unlink()
+    (here / 'ranks' / damaged).write_bytes(whole[damaged][:200])
+    again = extract('ranks')
+    assert '2 shards made by this process' in again.printed
+    assert files(here / 'ranks') == whole
+    other = extract('whole', '--batch-size', '3', fails=True)
+    assert 'it holds features of another batch_size; name' in other.printed
+    manifest = read_manifest(here / 'whole')
+    assert manifest.layers == ('Conv5 1x1', 'Conv5 2x2', 'FC1')
+    found = {key: load_features(here / 'whole', key) for key in manifest.layers}
+    single, double = (found[f'Conv5 {size}'].features for size in ('1x1', '2x2'))
+    means = double.reshape(*single.shape, 4).mean(2)
+    np.testing.assert_allclose(means, single, rtol=1e-5, atol=1e-6)
+    # As the network itself sees the images in its own convention.
+    expected = by_hand(here, checkpoint)
+    np.testing.assert_allclose(found['FC1'].features, expected, rtol=1e-4, atol=1e-5)
+
+
+def by_hand(here, checkpoint):
+    """FC1 of all images, one by one: BGR less 10, without padding."""
+    cfg = Config.fromfile(CONFIG)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        model = MODELS.build(cfg.model).eval()
+    content = torch.load(checkpoint, weights_only=True)
+    model.load_state_dict(content['state_dict'])
+    layers = NamedLayers(model)
+    data = Config.fromfile(CLS)
+    data.val_dataloader.dataset.data_root = str(here / data.data_root)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        dataset = DATASETS.build(data.val_dataloader.dataset)
+    found = [
+        layers(dataset[k]['inputs'][None].float() - 10, ['FC1'])['FC1']
+        for k in range(len(dataset))
+    ]
+    return torch.cat(found).numpy()
+
+
+def test_after_a_sigkill_only_what_is_missing_is_made(here, checkpoint):
+    """Killed when the first shard is there; the others come out as without it."""
+    words = [sys.executable, REPOSITORY / 'tools' / TOOL, CONFIG, checkpoint]
+    words += ['--data', CLS, '--part', 'train', '--images-per-shard', '2', *LAYERS]
+    words += ['--num-workers', '0', '--out']
+    settings = dict(cwd=here, env={**os.environ, **PLAIN}, text=True)
+    settings.update(stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen([*words, 'killed'], **settings)
+    deadline = time.monotonic() + 120
+    while len(list(here.glob('killed/FC1/*.sha256'))) < 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    done = {p: p.stat().st_mtime_ns for p in here.glob('killed/FC1/*.sha256')}
+    # Of the last one the other layers may be missing.
+    kept = sorted(done)[:-1]
+    ended = subprocess.run([*words, 'killed'], **settings)
+    assert ended.returncode == 0, ended.stdout
+    subprocess.run([*words, 'whole'], check=True, **settings)
+    assert files(here / 'killed') == files(here / 'whole')
+    num_shards = len(list(here.glob('whole/FC1/*.npy')))
+    made = int(ended.stdout.split(' shards made by this process')[0].split()[-1])
+    assert 0 < made < num_shards
+    assert kept and all(p.stat().st_mtime_ns == done[p] for p in kept)
+
+
+def test_without_weights_they_are_drawn_with_a_seed(tools, here):
+    def extract(out, seed):
+        words = ('--data', CLS, '--part', 'val', '--out', out, '--seed', seed)
+        options = ('--cfg-options', 'model.backbone.init_cfg=None')
+        tools(TOOL, CONFIG, *words, *options, cwd=here)
+        return load_features(here / out, 'Conv5 1x1').features
+
+    first = extract('first', 1)
+    np.testing.assert_array_equal(first, extract('again', 1))
+    assert abs(first - extract('other', 2)).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    'words, said',
+    [
+        (('--layers', 'FC3'), "has no layer 'FC3'; it has Conv2"),
+        (('--pooling', '14'), 'expected a map of 14x14 or more, got a layer of (128'),
+        (('--data', 'none.py'), 'config not found: expected a file at none.py'),
+        (('--data', str(DET)), '(gt_label), image 0 of VOCDataset has None'),
+    ],
+)
+def test_what_makes_no_sense_ends_with_one_line(tools, here, checkpoint, words, said):
+    base = ('--data', CLS, '--part', 'val', '--out', 'x')
+    ended = tools(TOOL, CONFIG, checkpoint, *base, *words, cwd=here, fails=True)
+    assert said in ended.printed and 'Traceback' not in ended.printed
+
+
+class TwoSizes(torch.nn.Module):
+    """A network whose memory holds so many images, and whose statistics may move."""
+
+    def __init__(self, most=99, moves=False):
+        super().__init__()
+        self.most, self.moves = most, moves
+        self.backbone = torch.nn.Conv2d(3, 2, 1)
+        self.register_buffer('seen', torch.zeros(()))
+
+    def data_preprocessor(self, data, training):
+        return dict(inputs=torch.stack(data['inputs']))
+
+
+class Backbone(torch.nn.Conv2d):
+    def __init__(self, most, owner):
+        super().__init__(3, 2, 1)
+        self.most, self.owner = most, [owner]
+
+    def forward(self, x):
+        if len(x) > self.most:
+            raise torch.OutOfMemoryError('too many')
+        if self.owner[0].moves:
+            self.owner[0].seen += 1
+        return super().forward(x)
+
+
+def toy(most=99, moves=False):
+    model = TwoSizes(most, moves)
+    model.backbone = Backbone(most, model)
+    return model
+
+
+REQUEST = (LayerRequest('stage1'),)
+
+
+def test_out_of_memory_halves_the_batch_and_says_so():
+    images = [torch.rand(3, 4, 4) for _ in range(11)]
+    said, model = [], toy(most=3)
+    small = _FrozenNetwork(model, REQUEST, 8, said.append)
+    found = small(images)['stage1 1x1']
+    assert small.batch_size == 2
+    assert said == [f'out of memory: {k} images at a time from here' for k in (4, 2)]
+    model.backbone.most = 99
+    whole = _FrozenNetwork(model, REQUEST, 11, said.append)(images)['stage1 1x1']
+    np.testing.assert_allclose(found, whole, rtol=1e-6)
+    with pytest.raises(torch.OutOfMemoryError):
+        _FrozenNetwork(toy(most=0), REQUEST, 1, said.append)(images)
+
+
+def test_images_of_several_sizes_are_refused():
+    images = [torch.rand(3, 4, 4), torch.rand(3, 4, 5)]
+    with pytest.raises(UserError, match='makes all images of one size'):
+        _FrozenNetwork(toy(), REQUEST, 2, print)(images)
+
+
+class Images(torch.utils.data.Dataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return dict(inputs=torch.full((3, 4, 4), float(index)))
+
+    def get_data_info(self, index):
+        return dict(img_path=f'/data/cat/{index}.jpg', gt_label=index % 2)
+
+
+def test_a_network_that_changes_is_no_frozen_one(tmp_path):
+    from pathlib import Path
+
+    from mmdetxfer.feature_files import FeatureManifest
+
+    ids, labels = labelled_images(Images(), Path('/data'))
+    assert ids == ('cat/0', 'cat/1', 'cat/2') and labels == (0, 1, 0)
+    manifest = FeatureManifest(
+        'w', 'n', 'p', ('stage1 1x1',), ids, labels, ('x', 'y'), 2, 2
+    )
+    settings = (Images(), REQUEST, manifest)
+    done = extract_features(toy(), *settings, tmp_path / 'a', 0)
+    assert (done.num_shards, done.num_images, done.batch_size) == (2, 3, 2)
+    with pytest.raises(RuntimeError, match='is not what it was at the beginning'):
+        extract_features(toy(moves=True), *settings, tmp_path / 'b', 0)
