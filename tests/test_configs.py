@@ -78,6 +78,26 @@ def test_a_config_can_be_used_elsewhere(path):
     assert not list(code_faults(path.read_text()))
 
 
+def header_options(path: Path) -> list[str]:
+    """Return KEY=VALUE of --cfg-options in a config's header."""
+    header = ast.get_docstring(ast.parse(path.read_text())) or ''
+    return re.findall(r'(?<![\w.(])((?:[a-z]\w*\.)(?:\w+\.)*\w+=[^\s;,.)]\S*)', header)
+
+
+@pytest.mark.parametrize(
+    'path', [path for path in RUNNABLE if header_options(path)], ids=name
+)
+def test_options_in_a_header_are_settings_that_the_config_has(path):
+    """Where the last name is new, what it belongs to is there."""
+    cfg = Config.fromfile(path)
+    for option in header_options(path):
+        key = option.split('=')[0]
+        node = cfg
+        for part in key.split('.')[:-1]:
+            node = node[int(part)] if part.isdigit() else node[part]
+        assert isinstance(node, (dict, list)), option
+
+
 def test_mim_can_find_each_config_by_its_file_name_alone():
     """mim looks for the name in the whole package, where the tools lie too."""
     shipped = [path for path in CONFIGS]

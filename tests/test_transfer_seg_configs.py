@@ -112,6 +112,26 @@ def test_what_a_config_keeps_is_the_whole_backbone(path):
     assert bool(left) == path.stem.startswith('deeplab_r101-dcn')
 
 
+def test_offsets_of_four_groups_can_begin_anew_by_name():
+    """As the header says: of one group, which the receipt lists as dropped."""
+    cfg = plain(FOLDER / 'deeplab_r50-dcn_8xb1-30k_voc12aug.py')
+    cfg.model.backbone.dcn.deform_groups = 1
+    model = MODELS.build(cfg.model)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        source = Config.fromfile(config_path(SOURCES[cfg.filename.split('/')[-1][:-3]]))
+        source.model.backbone.init_cfg = None
+        file_state = DETECTION.build(source.model.backbone).state_dict()
+    state = {f'backbone.{name}': value for name, value in file_state.items()}
+    reinit = ['backbone.layer4.*.conv2.conv_offset']
+    chosen = select(state, model.state_dict(), ['backbone'], reinit, 'a file')
+    assert not chosen.other_shape
+    # Weight and bias of three blocks.
+    assert list(chosen.unused.values()) == ['dropped'] * 6
+    assert all('conv_offset' in name for name in chosen.unused)
+    without = select(state, model.state_dict(), ['backbone'], [], 'a file')
+    assert len(without.other_shape) == 6
+
+
 def test_the_papers_network_is_as_the_facts_say():
     """Stride 16; offsets of an undilated convolution, 0 at first; 1024, then 21."""
     cfg = plain(FOLDER / 'deeplab_r101-dcn_8xb1-30k_voc12aug.py')

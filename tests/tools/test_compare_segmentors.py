@@ -146,6 +146,24 @@ def test_what_makes_no_sense_ends_with_one_line(tools, here, folders, options, s
     assert said in tools(TOOL, *arguments, cwd=here, fails=True).printed
 
 
+def test_any_candidate_is_the_baseline(tools, here, folders):
+    """The other way round every difference has the other sign."""
+    words = (*folders, '--config', SEG, *FEW)
+    found = []
+    for number, more in enumerate(((), ('--baseline', 'good'))):
+        tools(TOOL, *words, '--out', f'out{number}', *more, cwd=here)
+        found.append(
+            {
+                r['score']: (r['difference'], r['baseline'])
+                for r in records(here / f'out{number}', 'difference')
+            }
+        )
+    assert found[0].keys() == found[1].keys()
+    for score, (difference, baseline) in found[0].items():
+        assert found[1][score] == (pytest.approx(-difference), 'good')
+        assert baseline == 'poor'
+
+
 def test_one_seed_makes_no_claim(tools, here, folders):
     words = [word.split(',')[0] for word in folders]
     ended = tools(TOOL, *words, '--config', SEG, '--out', 'out', *FEW, cwd=here)
@@ -216,6 +234,9 @@ def test_label_maps_that_do_not_fit_are_named(tools, here, folders, classes):
     less = {one: body['files'][one] for one in others}
     manifest.write_text(json.dumps({**body, 'files': less}))
     assert 'got 0 others, and 1 are missing' in said()
+    more = {**body['files'], 'another': body['files'][name]}
+    manifest.write_text(json.dumps({**body, 'files': more}))
+    assert "got 1 others, first 'another', and 0 are missing" in said()
     manifest.write_text(good)
     path = here / 'poor0' / body['files'][name]
     labels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
