@@ -110,10 +110,12 @@ def test_drawn_candidates_are_equally_good_and_seeds_vary_as_told(monkeypatch):
 
 
 def test_bands_are_compared_with_equal_counts_by_dilations(monkeypatch):
-    command = [sys.executable, str(BENCHMARKS / 'trimap_speed.py'), '--images', '2']
+    command = [sys.executable, str(BENCHMARKS / 'trimap_speed.py'), '--tests', '1']
+    command += ['--images', '2']
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert re.search(r'ratio of the first two +│ \d+', done.stdout)
+    assert re.search(r'what the metric adds there +│ -?\d', done.stdout)
     command[-1] = '0'
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and '--images: expected 1 or more' in done.stderr

@@ -1,20 +1,25 @@
 """How fast are the counts of 40 bands around boundaries, inside and outside?
 
-    python tools/benchmarks/trimap_speed.py
+    python tools/benchmarks/trimap_speed.py [--tests 3]
 
 On generated label maps of VOC's size, one thread: this package's one distance transform
 and one histogram against a dilation by OpenCV and two bincounts for each width, in the
-same run, with equal counts; and what else is counted of an image.
+same run, with equal counts; and what else is counted of an image. With --tests, also
+tools/test.py with and without the metric, so many times in turn, on as many images.
 """
 
 import argparse
+import json
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from tool_runs import ROOT, run_tool
 
 from mmdetxfer.errors import UserError, one_line_errors
 from mmdetxfer.scoring.segmentation_counts import BandSettings, image_counts
@@ -28,12 +33,15 @@ from mmdetxfer.scoring.trimap import (
 WIDTHS = np.arange(1, 41)
 NUM_CLASSES, VOID = 21, 255
 SHAPE = (375, 500)
+CONFIG = ROOT / 'configs/transfer_seg/deeplab_r18_1xb8-500i_world-voc.py'
+METRIC = ", dict(type='mmdetxfer.TrimapMetric')"
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--images', type=int, default=50)
+    parser.add_argument('--tests', type=int, default=0, help='of tools/test.py, each')
     return parser.parse_args()
 
 
@@ -102,6 +110,65 @@ def in_a_test() -> Callable:
     return process
 
 
+def write_set(folder: Path, maps: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Write label maps with pictures of noise in VOC's layout."""
+    lists = folder / 'ImageSets' / 'Segmentation'
+    for part in (lists, folder / 'JPEGImages', folder / 'SegmentationClass'):
+        part.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number, (truth, _) in enumerate(maps):
+        noise = rng.integers(0, 256, (*SHAPE, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / f'JPEGImages/{number:04d}.jpg'), noise)
+        cv2.imwrite(str(folder / f'SegmentationClass/{number:04d}.png'), truth)
+    names = ''.join(f'{number:04d}\n' for number in range(len(maps)))
+    (lists / 'val.txt').write_text(names)
+
+
+def write_weights(path: Path) -> None:
+    """Write weights drawn at random, for the embedded segmentor."""
+    import torch
+    from mmengine.config import Config
+    from mmengine.registry import DefaultScope
+    from mmseg.registry import MODELS
+    from mmseg.utils import register_all_modules
+
+    register_all_modules(init_default_scope=False)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        model = MODELS.build(Config.fromfile(CONFIG).model)
+    torch.save(dict(state_dict=model.state_dict()), path)
+
+
+def seconds_of_test(folder: Path, metric: str, number: int) -> float:
+    """Return what an image takes in tools/test.py, as mmengine's timer says."""
+    child = folder / f'{number}.py'
+    child.write_text(
+        f'_base_ = {str(CONFIG)!r}\n'
+        "load_from, input_convention = None, 'from_config'\n"
+        f'test_dataloader = dict(dataset=dict(data_root={str(folder)!r}))\n'
+        f"test_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU']){metric}]\n"
+    )
+    words = [child, folder / 'weights.pth', '--work-dir', folder / str(number)]
+    run_tool('test.py', words, folder / 'log.txt')
+    (file,) = (folder / str(number)).glob('*/*.json')
+    return json.loads(file.read_text())['time']
+
+
+def cost_in_tests(
+    maps: list[tuple[np.ndarray, np.ndarray]], num_tests: int
+) -> tuple[float, float]:
+    """Return ms an image without the metric, and what it adds: medians of tests."""
+    taken: dict[str, list[float]] = {'': [], METRIC: []}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_set(folder, maps)
+        write_weights(folder / 'weights.pth')
+        for turn in range(num_tests):
+            for place, (metric, own) in enumerate(taken.items()):
+                own.append(seconds_of_test(folder, metric, 2 * turn + place))
+    without, beside = (1000 * float(np.median(own)) for own in taken.values())
+    return without, beside - without
+
+
 @one_line_errors
 def main() -> None:
     """Measure and print."""
@@ -125,6 +192,10 @@ def main() -> None:
         ),
         'TrimapMetric in a test': milliseconds(in_a_test(), maps),
     }
+    if args.tests:
+        without, added = cost_in_tests(maps, args.tests)
+        rows['tools/test.py without the metric'] = without
+        rows['what the metric adds there'] = added
     table = Table('40 widths, 500 x 375, one thread', 'ms an image', 'images a second')
     table.add_row(
         '40 dilations, 80 bincounts', f'{dilations:.1f}', f'{1e3 / dilations:.0f}'
