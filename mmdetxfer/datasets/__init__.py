@@ -1,5 +1,6 @@
 """Data sets: what the hosts' are wrapped in, chips cut out of them, and their audit."""
 
+from mmdetxfer.datasets.caltech256_dataset import Caltech256Dataset
 from mmdetxfer.datasets.chip_dataset import ChipDataset
 from mmdetxfer.datasets.chip_sampler import ChipIndex, ChipSampler
 from mmdetxfer.datasets.columnar_open_images_dataset import ColumnarOpenImagesDataset
@@ -12,6 +13,7 @@ from mmdetxfer.datasets.image_net_loc_dataset import ImageNetLocDataset
 from mmdetxfer.datasets.subset_dataset import SubsetDataset
 
 __all__ = [
+    'Caltech256Dataset',
     'ChipDataset',
     'ChipIndex',
     'ChipSampler',
