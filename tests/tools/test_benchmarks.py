@@ -126,3 +126,19 @@ def test_bands_are_compared_with_equal_counts_by_dilations(monkeypatch):
     monkeypatch.setattr(sys, 'argv', ['trimap_speed.py', '--images', '1'])
     with pytest.raises(UserError, match='expected equal counts by dilations and by'):
         trimap_speed.main.__wrapped__()
+
+
+def test_probes_are_timed_beside_scikit_learns():
+    """On a small set: as good as its to a millionth, by its own objective."""
+    command = [sys.executable, str(BENCHMARKS / 'probe_speed.py'), '--path']
+    command += ['--images', '300', '--features', '16', '--classes', '4']
+    command += ['--threads', '1', '--strengths', '2']
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    worse = re.findall(r'│ ([+-]\d\.\de[+-]\d+) ', done.stdout)
+    assert len(worse) == 2 and all(float(one) < 1e-6 for one in worse)
+    assert 'times faster' in ' '.join(done.stdout.split())
+    assert 'choice among' in done.stdout
+    command[-1] = '1'
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and 'expected 2 to 25 strengths' in done.stderr
