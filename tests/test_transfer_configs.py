@@ -11,6 +11,7 @@ from mmdet.registry import DATASETS, MODELS
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DATA_SAMPLERS, DefaultScope
 from torchvision.models import resnet18, resnet50, resnet101
 
@@ -149,6 +150,25 @@ def test_detectors_of_all_kinds_train_a_step(world, name):
     trained = [p for p in model.backbone.parameters() if p.requires_grad]
     assert all(p.grad is not None for p in trained)
     assert any(p.grad.any() for p in trained)
+
+
+def test_rates_of_parts_are_the_hosts_own_setting():
+    """A tenth for the backbone; what is frozen has none."""
+    cfg = Config.fromfile(FOLDER / 'sniper_r50-c4c5-cls_8xb16-7e_voc0712.py')
+    cfg.model.backbone.init_cfg = None
+    cfg.merge_from_dict(
+        {'optim_wrapper.paramwise_cfg.custom_keys': {'backbone': dict(lr_mult=0.1)}}
+    )
+    model = MODELS.build(cfg.model)
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    rates = {
+        name: group['lr'] / cfg.optim_wrapper.optimizer.lr
+        for group in wrapper.optimizer.param_groups
+        for name, own in model.named_parameters()
+        if own is group['params'][0]
+    }
+    assert rates['backbone.layer3.0.conv1.weight'] == pytest.approx(0.1)
+    assert rates['roi_head.bbox_head.fc_cls.weight'] == 1
 
 
 def test_difficult_boxes_are_left_out_of_training(world):

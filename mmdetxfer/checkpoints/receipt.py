@@ -61,11 +61,21 @@ class Selection:
         kept: Tensors to load, by their name in the model.
         other_shape: Names of kept ones whose shape is not the model's.
         unused: Tensors of the file that are not loaded, and their status.
+        without_place: Elements of those that should be and that the model lacks, in
+            parts that it has.
     """
 
     kept: dict[str, Tensor]
     other_shape: tuple[str, ...]
     unused: dict[str, str]
+    without_place: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def placed_share(self) -> float:
+        """The share of the elements that should be loaded that the model has."""
+        placed = sum(tensor.numel() for tensor in self.kept.values())
+        lost = sum(self.without_place.values())
+        return placed / (placed + lost) if placed + lost else 0.0
 
 
 def select(
@@ -86,7 +96,8 @@ def select(
     """
     _check_patterns('keep', keep, file_state, model_state, source)
     _check_patterns('reinit', reinit, file_state, model_state, source)
-    kept, other_shape, unused = {}, [], {}
+    kept, other_shape, unused, without_place = {}, [], {}, {}
+    heads = {_head(name) for name in model_state}
     for name, tensor in file_state.items():
         if matches(name, reinit):
             unused[name] = DROPPED
@@ -94,6 +105,9 @@ def select(
             unused[name] = NO_PATTERN
         elif name not in model_state:
             unused[name] = NOT_IN_MODEL
+            # A head beside a backbone's stages is no sign of another depth.
+            if _head(name) in heads:
+                without_place[name] = tensor.numel()
         elif tensor.shape != model_state[name].shape:
             other_shape.append(name)
         else:
@@ -104,7 +118,7 @@ def select(
             f'checkpoint of another architecture? Its tensors begin with '
             f'{_heads(file_state)}'
         )
-    return Selection(kept, tuple(other_shape), unused)
+    return Selection(kept, tuple(other_shape), unused, without_place)
 
 
 def _check_patterns(
@@ -122,9 +136,13 @@ def _check_patterns(
 
 def _heads(names: Iterable[str], most: int = 6) -> str:
     """Name the parts that tensors belong to, two levels deep."""
-    found = dict.fromkeys('.'.join(name.split('.')[:2]) for name in names)
+    found = dict.fromkeys(map(_head, names))
     more = ' ...' if len(found) > most else ''
     return ', '.join(list(found)[:most]) + more
+
+
+def _head(name: str) -> str:
+    return '.'.join(name.split('.')[:2])
 
 
 def _shapes(names: Sequence[str]) -> str:

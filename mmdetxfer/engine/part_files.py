@@ -1,6 +1,7 @@
 """What parts of a model have loaded by themselves: ``init_cfg`` of Pretrained."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from mmengine.model import BaseModule
 from mmengine.runner.checkpoint import CheckpointLoader
@@ -78,7 +79,7 @@ def selection_of_parts(
             'load the file by load_from'
         )
     all_unused = {**unused, **fitting.unused}
-    return sources[0], Selection(fitting.kept, fitting.other_shape, all_unused)
+    return sources[0], replace(fitting, unused=all_unused)
 
 
 def tensors_of_part_files(model: nn.Module) -> dict[str, str]:

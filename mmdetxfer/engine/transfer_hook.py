@@ -158,6 +158,7 @@ class TransferHook(Hook):
             keep=self.keep,
             reinit=self.reinit,
             loaded_share_of_kept=share,
+            placed_share_of_file=selection.placed_share,
             parts={name: asdict(part) for name, part in parts.items()},
             shape_differs=selection.other_shape,
             unused=_counted(selection.unused),
@@ -178,6 +179,22 @@ class TransferHook(Hook):
                 f'{", ".join(f"{n} ({statuses[n]})" for n in wrong[:3])} ...; is it a '
                 'checkpoint of another architecture? min_loaded lowers the limit'
             )
+        placed = selection.placed_share
+        if placed < self.min_loaded and CONVERTED not in statuses.values():
+            lost = list(selection.without_place)
+            raise CheckpointError(
+                f'{source}: expected a place in the model for at least '
+                f'{self.min_loaded:.0%} of the elements of {", ".join(self.keep)}, '
+                f'{placed:.1%} have one; {len(lost)} tensors have none, first '
+                f'{lost[0]}; is it a checkpoint of another depth? min_loaded lowers '
+                'the limit'
+            )
+        for name, module in model.named_modules():
+            if getattr(module, 'frozen_stages', None) == 0:
+                runner.logger.info(
+                    f'transfer: {name}: frozen_stages=0 freezes the stem in ResNets; '
+                    '-1 freezes nothing'
+                )
         _let_averages_begin_here(runner, model)
         # The file's tensors are not kept in memory for the whole training.
         self._selection, self._before_loading = None, {}

@@ -125,6 +125,32 @@ def test_too_little_of_what_is_kept_is_an_error(images, tmp_path, weights):
     )
 
 
+def test_a_file_of_another_depth_is_an_error(images, tmp_path, weights):
+    """All of the model is loaded; a quarter as many elements more have no place."""
+    hook = dict(type='mmdetxfer.TransferHook', keep=['backbone'])
+    own = sum(v.numel() for k, v in weights.items() if k.startswith('backbone.'))
+    deeper = {**weights, 'backbone.2.more.weight': torch.ones(own // 4)}
+    share = own / (own + own // 4)
+    message = rf'for at least 90% .*, {share:.1%} have one; 1 .* first backbone.2.more'
+    with pytest.raises(CheckpointError, match=message):
+        train(config(images, tmp_path / 'strict', deeper, hook))
+    found = receipt(tmp_path / 'strict')
+    assert found['loaded_share_of_kept'] == 1
+    assert found['placed_share_of_file'] == share
+    train(config(images, tmp_path / 'lax', deeper, dict(hook, min_loaded=0.7)))
+    # A classifier beside it is none.
+    other = {**weights, 'backbone.fc.weight': torch.ones(own)}
+    train(config(images, tmp_path / 'other', other, hook))
+
+
+def test_that_zero_frozen_stages_are_one_is_said(images, tmp_path, weights):
+    hook = dict(type='mmdetxfer.TransferHook', keep=['backbone'])
+    runner = ExactRunner.from_cfg(config(images, tmp_path, weights, hook))
+    runner.model.backbone.frozen_stages = 0
+    runner.train()
+    assert logged(tmp_path, 'backbone: frozen_stages=0 freezes the stem in ResNets')
+
+
 @pytest.mark.parametrize(
     'hook, message',
     [
