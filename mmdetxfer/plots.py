@@ -41,7 +41,7 @@ def draw_iou_curves(scores: Sequence[dict], stem: Path, rule: str = 'area') -> N
         rule: 'area' or 'eleven'.
     """
     own = [row for row in scores if row['kind'] == 'score' and row['rule'] == rule]
-    figure, axes = plt.subplots(figsize=(5.5, 4.0), constrained_layout=True)
+    figure, axes = plt.subplots(figsize=(5.5, 4.6), constrained_layout=True)
     for name in dict.fromkeys(row['candidate'] for row in own):
         values: dict[int, list[float]] = {}
         for row in own:
@@ -61,7 +61,10 @@ def draw_iou_curves(scores: Sequence[dict], stem: Path, rule: str = 'area') -> N
     axes.set_ylabel(f'mAP ({rule} rule)')
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
-    axes.legend(title='band: range of seeds, pointwise', fontsize=8, title_fontsize=8)
+    # Below, where no curve is.
+    title = 'band: range of seeds, pointwise'
+    settings = dict(ncols=3, fontsize=8, title=title, title_fontsize=8)
+    figure.legend(loc='outside lower center', **settings)
     for suffix in ('.png', '.svg'):
         figure.savefig(stem.with_suffix(suffix), dpi=150)
     plt.close(figure)
