@@ -193,7 +193,7 @@ def extract_as_told(
     pipeline = data.test_pipeline
     wanted = FeatureManifest(
         weights=weights,
-        network=config_hash(args.config),
+        network=f'{config_hash(args.config)} {args.cfg_options or ""}'.strip(),
         preprocessing=f'{pipeline}, {cfg.input_convention}',
         layers=tuple(one.key for one in requests),
         image_ids=ids,

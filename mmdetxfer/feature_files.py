@@ -34,7 +34,7 @@ class FeatureManifest:
 
     Args:
         weights: Hash of the checkpoint's bytes, or what else names the weights.
-        network: Hash of the config of the network.
+        network: Hash of the config of the network, and options that change it.
         preprocessing: The pipeline and the input convention, as text.
         layers: Names of layers with their pooling, such as 'Conv5 1x1'.
         image_ids: The images, in order.

@@ -142,6 +142,11 @@ def test_without_weights_they_are_drawn_with_a_seed(tools, here):
     first = extract('first', 1)
     np.testing.assert_array_equal(first, extract('again', 1))
     assert abs(first - extract('other', 2)).max() > 1e-3
+    words = ('--data', CLS, '--part', 'val', '--out', 'first', '--seed', 1)
+    options = ('--cfg-options', 'model.backbone.init_cfg=None')
+    options += ('model.roi_head.bbox_head.fc_out_channels=64',)
+    ended = tools(TOOL, CONFIG, *words, *options, cwd=here, fails=True)
+    assert 'first: it holds features of another network; name' in ended.printed
 
 
 @pytest.mark.parametrize(
