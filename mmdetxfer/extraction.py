@@ -198,12 +198,18 @@ def extract_as_told(
         layers=tuple(one.key for one in requests),
         image_ids=ids,
         labels=labels,
-        classes=tuple(dataset.metainfo['classes']),
+        classes=_class_names(dataset, labels),
         images_per_shard=args.images_per_shard,
         batch_size=args.batch_size,
     )
     settings = (args.num_workers, report, say)
     return extract_features(model, dataset, requests, wanted, args.out, *settings)
+
+
+def _class_names(dataset: Any, labels: Sequence[int]) -> tuple[str, ...]:
+    """Return the classes; mmpretrain's Flowers102 has numbers alone."""
+    classes = dataset.metainfo.get('classes')
+    return tuple(classes or map(str, range(max(labels) + 1)))
 
 
 class _FrozenNetwork:

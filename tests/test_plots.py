@@ -36,7 +36,7 @@ def rows(candidate, rule='area', seeds=((0.9, 0.5), (0.7, 0.1))):
 def test_a_line_and_a_band_for_each_candidate_in_both_formats(tmp_path):
     records = rows('det') + rows('cls', seeds=((0.4, 0.2),)) + rows('no', rule='eleven')
     draw_iou_curves(records, tmp_path / 'figure')
-    assert cv2.imread(str(tmp_path / 'figure.png')).shape == (600, 825, 3)
+    assert cv2.imread(str(tmp_path / 'figure.png')).shape == (690, 825, 3)
     text = (tmp_path / 'figure.svg').read_text()
     said = re.findall(r'<!-- (.*?) -->', text)
     assert {'det, 2 seeds', 'cls, 1 seed', 'IoU threshold'} <= set(said)

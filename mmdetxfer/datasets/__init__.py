@@ -11,6 +11,7 @@ from mmdetxfer.datasets.guarded_dataset import (
 )
 from mmdetxfer.datasets.image_net_loc_dataset import ImageNetLocDataset
 from mmdetxfer.datasets.subset_dataset import SubsetDataset
+from mmdetxfer.datasets.whole_dataset import WholeDataset
 
 __all__ = [
     'Caltech256Dataset',
@@ -22,5 +23,6 @@ __all__ = [
     'ImageNetLocDataset',
     'SubsetDataset',
     'UnreadableImageError',
+    'WholeDataset',
     'guarded',
 ]

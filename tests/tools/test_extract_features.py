@@ -132,6 +132,25 @@ def test_after_a_sigkill_only_what_is_missing_is_made(here, checkpoint):
     assert kept and all(p.stat().st_mtime_ns == done[p] for p in kept)
 
 
+def test_classes_without_names_have_numbers(tools, here):
+    """As mmpretrain's Flowers102: its labels are those of the 102."""
+    from mmdetxfer.worlds.classification_sets import write_flowers102
+
+    write_flowers102(here / 'flowers', {'train': 4, 'val': 4, 'test': 4}, 0)
+    data = REPOSITORY / 'configs/transfer_cls/r18-c5_1xb32-600i_world-flowers102.py'
+    child = here / 'data.py'
+    child.write_text(
+        f'_base_ = {str(data)!r}\n'
+        "test_dataloader = dict(dataset=dict(dataset=dict(data_root='flowers')))\n"
+    )
+    words = ('--data', child, '--part', 'test', '--out', 'x')
+    options = ('--cfg-options', 'model.backbone.init_cfg=None')
+    tools(TOOL, CONFIG, *words, *options, cwd=here)
+    found = load_features(here / 'x', 'Conv5 1x1')
+    assert found.classes == tuple(map(str, range(max(found.labels) + 1)))
+    assert found.image_ids[0].endswith('image_00009')
+
+
 def test_without_weights_they_are_drawn_with_a_seed(tools, here):
     def extract(out, seed):
         words = ('--data', CLS, '--part', 'val', '--out', out, '--seed', seed)
