@@ -61,6 +61,7 @@ class Selection:
         kept: Tensors to load, by their name in the model.
         other_shape: Names of kept ones whose shape is not the model's.
         unused: Tensors of the file that are not loaded, and their status.
+        elements: How many each of those has.
         without_place: Elements of those that should be and that the model lacks, in
             parts that it has.
     """
@@ -68,6 +69,7 @@ class Selection:
     kept: dict[str, Tensor]
     other_shape: tuple[str, ...]
     unused: dict[str, str]
+    elements: dict[str, int] = field(default_factory=dict)
     without_place: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -118,7 +120,8 @@ def select(
             f'checkpoint of another architecture? Its tensors begin with '
             f'{_heads(file_state)}'
         )
-    return Selection(kept, tuple(other_shape), unused, without_place)
+    elements = {name: file_state[name].numel() for name in unused}
+    return Selection(kept, tuple(other_shape), unused, elements, without_place)
 
 
 def _check_patterns(
@@ -166,6 +169,22 @@ class Part:
     elements: dict[str, int] = field(default_factory=dict)
     hash_before: str = ''
     hash_after: str = ''
+
+
+def unused_parts(selection: Selection) -> dict[str, dict]:
+    """Return what of a file was not loaded: by status, and there by part.
+
+    Args:
+        selection: What was chosen of it.
+    """
+    groups: dict[str, dict] = {}
+    for name, status in selection.unused.items():
+        group = groups.setdefault(status, dict(tensors=0, elements=0, parts={}))
+        part = group['parts'].setdefault(_head(name), dict(tensors=0, elements=0))
+        for row in (group, part):
+            row['tensors'] += 1
+            row['elements'] += selection.elements[name]
+    return groups
 
 
 def statuses_after(

@@ -40,7 +40,7 @@ def selection_of_parts(
         keep: Patterns of parts to load.
         reinit: Patterns of parts that begin anew, which ``init_cfg`` cannot do.
     """
-    kept, unused, sources = {}, {}, []
+    kept, unused, elements, sources = {}, {}, {}, []
     for name, module, entry in files_of_parts(model):
         sources.append(entry['checkpoint'])
         state = _file_state(entry['checkpoint'])
@@ -56,7 +56,7 @@ def selection_of_parts(
             if key.startswith(before):
                 kept[outer + key.removeprefix(before)] = tensor
             else:
-                unused[key] = NO_PATTERN
+                unused[key], elements[key] = NO_PATTERN, tensor.numel()
     if not sources:
         raise CheckpointError(
             'TransferHook: expected load_from, or parts with '
@@ -78,8 +78,11 @@ def selection_of_parts(
             f'loaded {len(loaded)} tensors of it from {sources[0]}, first {loaded[0]}; '
             'load the file by load_from'
         )
-    all_unused = {**unused, **fitting.unused}
-    return sources[0], replace(fitting, unused=all_unused)
+    return sources[0], replace(
+        fitting,
+        unused={**unused, **fitting.unused},
+        elements={**elements, **fitting.elements},
+    )
 
 
 def tensors_of_part_files(model: nn.Module) -> dict[str, str]:

@@ -31,6 +31,7 @@ from mmdetxfer.checkpoints.receipt import (
     select,
     statuses_after,
     tensor_hash,
+    unused_parts,
 )
 from mmdetxfer.checkpoints.writing import write_text_atomically
 from mmdetxfer.engine.freeze_hook import FreezeHook, frozen_by_config
@@ -161,13 +162,18 @@ class TransferHook(Hook):
             placed_share_of_file=selection.placed_share,
             parts={name: asdict(part) for name, part in parts.items()},
             shape_differs=selection.other_shape,
-            unused=_counted(selection.unused),
+            unused=unused_parts(selection),
             frozen=frozen_hashes(model),
         )
         _write(runner, receipt)
         for name, part in parts.items():
             counts = ', '.join(f'{v} {k}' for k, v in part.tensors.items())
             runner.logger.info(f'transfer: {name}: {counts}')
+        for status, group in receipt['unused'].items():
+            for name, row in group['parts'].items():
+                runner.logger.info(
+                    f'transfer: {name} of the file: {row["tensors"]} {status}'
+                )
         runner.logger.info(f'transfer: {self._summary(receipt)}')
         if share < self.min_loaded:
             wrong = [n for n, s in statuses.items() if s != LOADED]
@@ -285,17 +291,6 @@ def frozen_hashes(model: nn.Module) -> dict[str, str]:
 
 def _hashes(model: nn.Module) -> dict[str, str]:
     return {name: tensor_hash(value) for name, value in model.state_dict().items()}
-
-
-def _counted(unused: dict[str, str]) -> dict[str, dict]:
-    """Return number and first names of the file's unused tensors, by status."""
-    groups: dict[str, list[str]] = {}
-    for name, status in unused.items():
-        groups.setdefault(status, []).append(name)
-    return {
-        status: dict(tensors=len(names), first=names[:5])
-        for status, names in groups.items()
-    }
 
 
 def _let_averages_begin_here(runner: Any, model: nn.Module) -> None:

@@ -45,6 +45,12 @@ def began_with(cfg):
     return runner.began_with
 
 
+def row_of(weights, part):
+    """How many tensors and elements a part of a file has."""
+    own = [v for k, v in weights.items() if k == part or k.startswith(f'{part}.')]
+    return dict(tensors=len(own), elements=sum(v.numel() for v in own))
+
+
 LAYOUTS = {
     'checkpoint': lambda state: dict(state_dict=state),
     'bare': lambda state: state,
@@ -79,10 +85,13 @@ def test_named_parts_are_loaded_and_the_receipt_says_so(
     found = receipt(tmp_path)
     assert found['parts']['backbone']['elements'] == {'loaded': 62}
     assert found['loaded_share_of_kept'] == 1.0
+    dropped = row_of(weights, 'head.fc_cls')
+    others = {name: row_of(weights, name) for name in ('neck.weight', 'neck.bias')}
     assert found['unused'] == {
-        'dropped': dict(tensors=2, first=['head.fc_cls.weight', 'head.fc_cls.bias']),
-        'in no pattern': dict(tensors=2, first=['neck.weight', 'neck.bias']),
+        'dropped': {**dropped, 'parts': {'head.fc_cls': dropped}},
+        'in no pattern': {**row_of(weights, 'neck'), 'parts': others},
     }
+    assert logged(tmp_path, 'transfer: head.fc_cls of the file: 2 dropped')
     assert found['input_convention'] == 'torchvision'
     assert len(found['sha256']) == 64
     hashes = found['parts']['backbone']
@@ -351,9 +360,8 @@ def test_a_file_with_another_kind_of_head_gives_its_backbone(images, tmp_path, w
     state = began_with(config(images, tmp_path, other, hook))
     assert torch.equal(state['backbone.0.weight'], weights['backbone.0.weight'])
     found = receipt(tmp_path)
-    assert found['unused'] == {
-        'in no pattern': dict(tensors=2, first=['head.fc.weight', 'head.fc.bias'])
-    }
+    row = row_of(other, 'head.fc')
+    assert found['unused'] == {'in no pattern': {**row, 'parts': {'head.fc': row}}}
     tensors = {name: part['tensors'] for name, part in found['parts'].items()}
     assert tensors['head'] == {'left as initialised': 4}
     assert tensors['backbone'] == {'loaded': 14}
