@@ -133,7 +133,6 @@ def test_the_last_map_of_pre_activation_is_behind_its_closing_norm(images):
     assert found['Conv5'].min() == 0 > found['Conv4'].min()
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
 def test_deformable_pooling_needs_a_gpu_for_the_head_alone(images):
     model = built('sniper/sniper_preact-r101-dcn-c4c5_8xb16-7e_coco.py')
     layers = NamedLayers(model)
