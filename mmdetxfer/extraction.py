@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 from mmdetxfer.checkpoints.receipt import joint_hash, tensor_hash
-from mmdetxfer.checkpoints.writing import sha256_of_file
 from mmdetxfer.config_hash import config_hash
 from mmdetxfer.datasets import guarded
 from mmdetxfer.engine.frozen_network import frozen_network
+from mmdetxfer.engine.part_files import file_hash
 from mmdetxfer.errors import UserError
 from mmdetxfer.evaluation.prediction_writer import image_id_of, image_root
 from mmdetxfer.feature_files import (
@@ -180,6 +180,11 @@ def extract_as_told(
         report: Told how many of how many images are done.
         say: Told what the user should know.
     """
+    if min(args.batch_size, args.images_per_shard) < 1:
+        raise UserError(
+            '--batch-size, --images-per-shard: expected 1 or more, got '
+            f'{args.batch_size} and {args.images_per_shard}'
+        )
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     model = frozen_network(cfg, args.checkpoint, args.seed)
     poolings = [one if one == WHOLE else int(one) for one in args.pooling]
@@ -189,7 +194,8 @@ def extract_as_told(
     ids, labels = labelled_images(dataset, image_root(cfg))
     weights = f'drawn with seed {args.seed}'
     if args.checkpoint is not None:
-        weights = sha256_of_file(Path(args.checkpoint))
+        # Of an address: of what was fetched from it.
+        weights = file_hash(args.checkpoint)
     pipeline = data.test_pipeline
     wanted = FeatureManifest(
         weights=weights,

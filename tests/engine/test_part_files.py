@@ -11,8 +11,9 @@ from toy_parts import NAMES, ToyBackboneOfTwo, ToyDetector
 from toy_transfer import config, counts, receipt
 
 from mmdetxfer.engine import ExactRunner
+from mmdetxfer.engine.launching import _missing_files_named
 from mmdetxfer.engine.part_files import file_hash
-from mmdetxfer.errors import CheckpointError
+from mmdetxfer.errors import CheckpointError, UserError
 
 
 @pytest.fixture(scope='module')
@@ -52,6 +53,15 @@ def test_parts_that_load_by_themselves_are_proven_alike(images, tmp_path, weight
 def pretrained(folder, state, **entry):
     torch.save(dict(state_dict=state), folder / 'source.pth')
     return dict(type='Pretrained', checkpoint=str(folder / 'source.pth'), **entry)
+
+
+def test_a_prefix_that_names_nothing_is_one_line(images, tmp_path, weights):
+    init = pretrained(tmp_path, weights, prefix='bakbone.')
+    hook = dict(type='mmdetxfer.TransferHook', keep=['backbone'])
+    cfg = config(images, tmp_path / 'run', hook=hook, backbone=dict(init_cfg=init))
+    message = 'expected a prefix that names a part of the file, bakbone. is not in'
+    with pytest.raises(UserError, match=message), _missing_files_named():
+        train(cfg)
 
 
 def test_what_init_cfg_has_loaded_cannot_begin_anew(images, tmp_path, weights):

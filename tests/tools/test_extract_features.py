@@ -132,6 +132,14 @@ def test_after_a_sigkill_only_what_is_missing_is_made(here, checkpoint):
     assert kept and all(p.stat().st_mtime_ns == done[p] for p in kept)
 
 
+def test_data_without_the_part_is_refused(tools, here, checkpoint):
+    child = here / 'data.py'
+    child.write_text(f'_base_ = {str(CLS)!r}\nval_dataloader = None\n')
+    words = ('--data', child, '--part', 'val', '--out', 'x')
+    ended = tools(TOOL, CONFIG, checkpoint, *words, cwd=here, fails=True)
+    assert 'data.py: expected a val_dataloader, a test_dataloader and' in ended.printed
+
+
 def test_classes_without_names_have_numbers(tools, here):
     """As mmpretrain's Flowers102: its labels are those of the 102."""
     from mmdetxfer.worlds.classification_sets import write_flowers102
@@ -173,6 +181,8 @@ def test_without_weights_they_are_drawn_with_a_seed(tools, here):
     [
         (('--layers', 'FC3'), "has no layer 'FC3'; it has Conv2"),
         (('--pooling', '14'), 'expected a map of 14x14 or more, got a layer of (128'),
+        (('--batch-size', '0'), 'expected 1 or more, got 0 and 1024'),
+        (('--images-per-shard', '0'), 'expected 1 or more, got 32 and 0'),
         (('--data', 'none.py'), 'config not found: expected a file at none.py'),
         (('--data', str(DET)), '(gt_label), image 0 of VOCDataset has None'),
     ],
