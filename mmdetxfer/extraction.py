@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import barrier, get_rank, get_world_size
@@ -24,10 +22,16 @@ from torch.utils.data import DataLoader, Subset
 from mmdetxfer.checkpoints.receipt import joint_hash, tensor_hash
 from mmdetxfer.config_hash import config_hash
 from mmdetxfer.datasets import guarded
+from mmdetxfer.engine.frozen_features import (
+    FrozenFeatures,
+    LayerRequest,
+    labelled_images,
+    requests_for,
+)
 from mmdetxfer.engine.frozen_network import frozen_network
 from mmdetxfer.engine.part_files import file_hash
 from mmdetxfer.errors import UserError
-from mmdetxfer.evaluation.prediction_writer import image_id_of, image_root
+from mmdetxfer.evaluation.prediction_writer import image_root
 from mmdetxfer.feature_files import (
     FeatureManifest,
     is_whole,
@@ -35,29 +39,6 @@ from mmdetxfer.feature_files import (
     write_shard,
 )
 from mmdetxfer.models.named_layers import NamedLayers
-from mmdetxfer.probes.pooling import WHOLE, pooled
-
-
-@dataclass(frozen=True)
-class LayerRequest:
-    """A layer and what its map becomes.
-
-    Args:
-        layer: Its name, as in ``NamedLayers``.
-        pooling: Fields each way, or 'whole'.
-    """
-
-    layer: str
-    pooling: int | str = 1
-
-    @property
-    def key(self) -> str:
-        """Its name with the pooling: 'Conv5 1x1', 'ConvProj whole'; 'FC1'."""
-        if self.layer.startswith('FC'):
-            return self.layer
-        if self.pooling == WHOLE:
-            return f'{self.layer} {WHOLE}'
-        return f'{self.layer} {self.pooling}x{self.pooling}'
 
 
 @dataclass(frozen=True)
@@ -75,43 +56,6 @@ class Extracted:
     num_images: int
     seconds: float
     batch_size: int
-
-
-def requests_for(
-    names: NamedLayers, layers: Sequence[str], poolings: Sequence[int | str]
-) -> tuple[LayerRequest, ...]:
-    """Return each layer with each pooling; of vectors there is one.
-
-    Args:
-        names: The network's layers.
-        layers: Those that are asked for.
-        poolings: Of maps.
-    """
-    names.check(layers)
-    found = (LayerRequest(layer, size) for layer in layers for size in poolings)
-    return tuple({one.key: one for one in found}.values())
-
-
-def labelled_images(
-    dataset: Any, root: Path | None
-) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Return ids and classes of a classification data set's images, in order.
-
-    Args:
-        dataset: The images.
-        root: Folder that images without an id are named relative to.
-    """
-    ids, labels = [], []
-    for index in range(len(dataset)):
-        info = dataset.get_data_info(index)
-        if not isinstance(info.get('gt_label'), int | np.integer):
-            raise UserError(
-                f'expected images with one class each (gt_label), image {index} of '
-                f'{type(dataset).__name__} has {info.get("gt_label")!r}'
-            )
-        ids.append(image_id_of(info, root))
-        labels.append(int(info['gt_label']))
-    return tuple(ids), tuple(labels)
 
 
 def extract_features(
@@ -147,7 +91,7 @@ def extract_features(
     # All have looked before any writes; from here on nobody waits for another.
     barrier()
     missing = missing[get_rank() :: get_world_size()]
-    runner = _FrozenNetwork(model, requests, wanted.batch_size, say)
+    runner = FrozenFeatures(model, requests, wanted.batch_size, say)
     before, begun, done = _state_hash(model), time.monotonic(), 0
     total = sum(len(wanted.images_of(shard)) for shard in missing)
     for shard, images in zip(
@@ -187,8 +131,7 @@ def extract_as_told(
         )
     init_default_scope(cfg.get('default_scope', 'mmengine'))
     model = frozen_network(cfg, args.checkpoint, args.seed)
-    poolings = [one if one == WHOLE else int(one) for one in args.pooling]
-    requests = requests_for(NamedLayers(model), args.layers, poolings)
+    requests = requests_for(NamedLayers(model), args.layers, args.pooling, say)
     with DefaultScope.overwrite_default_scope(data.get('default_scope', 'mmpretrain')):
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
     ids, labels = labelled_images(dataset, image_root(cfg))
@@ -216,64 +159,6 @@ def _class_names(dataset: Any, labels: Sequence[int]) -> tuple[str, ...]:
     """Return the classes; mmpretrain's Flowers102 has numbers alone."""
     classes = dataset.metainfo.get('classes')
     return tuple(classes or map(str, range(max(labels) + 1)))
-
-
-class _FrozenNetwork:
-    """Gives the features of images, in batches that fit."""
-
-    def __init__(
-        self,
-        model: nn.Module,
-        requests: Sequence[LayerRequest],
-        batch_size: int,
-        say: Callable[[str], None],
-    ) -> None:
-        self.model, self.requests, self.say = model.eval(), requests, say
-        self.layers = NamedLayers(model)
-        self.batch_size = batch_size
-        # Borders of zeros would be in the features.
-        preprocessor = model.data_preprocessor
-        if hasattr(preprocessor, 'pad_size_divisor'):
-            preprocessor.pad_size_divisor = 1
-
-    def __call__(self, images: list[Tensor]) -> dict[str, np.ndarray]:
-        """Return the features of images by key."""
-        parts: dict[str, list] = {one.key: [] for one in self.requests}
-        start = 0
-        while start < len(images):
-            try:
-                found = self._features(images[start : start + self.batch_size])
-            except torch.OutOfMemoryError:
-                if self.batch_size == 1:
-                    raise
-                self.batch_size //= 2
-                torch.cuda.empty_cache()
-                self.say(f'out of memory: {self.batch_size} images at a time from here')
-                continue
-            for key, features in found.items():
-                parts[key].append(features)
-            start += self.batch_size
-        return {key: np.concatenate(own) for key, own in parts.items()}
-
-    @torch.no_grad()
-    def _features(self, images: list[Tensor]) -> dict[str, np.ndarray]:
-        sizes = {tuple(image.shape) for image in images}
-        if len(sizes) != 1:
-            raise UserError(
-                'expected a pipeline that makes all images of one size (CenterCrop), '
-                f'got {sorted(sizes)[:2]}'
-            )
-        data = dict(inputs=images, data_samples=None)
-        inputs = self.model.data_preprocessor(data, False)['inputs']
-        with torch.backends.cudnn.flags(allow_tf32=False):
-            maps = self.layers(inputs.float(), [one.layer for one in self.requests])
-        try:
-            found = {
-                one.key: pooled(maps[one.layer], one.pooling) for one in self.requests
-            }
-        except ValueError as error:
-            raise UserError(str(error)) from error
-        return {key: own.float().cpu().numpy() for key, own in found.items()}
 
 
 def _shards(

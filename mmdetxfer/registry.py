@@ -7,6 +7,7 @@ is first asked, so that no ``custom_imports`` is needed.
 
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import EVALUATOR as MMENGINE_EVALUATOR
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
@@ -74,4 +75,10 @@ METRICS = Registry(
     parent=MMENGINE_METRICS,
     scope='mmdetxfer',
     locations=['mmdetxfer.evaluation'],
+)
+EVALUATOR = Registry(
+    'evaluator',
+    parent=MMENGINE_EVALUATOR,
+    scope='mmdetxfer',
+    locations=['mmdetxfer.evaluation.linear_probe_evaluator'],
 )

@@ -28,7 +28,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--part', choices=['train', 'val', 'test'], default='train')
     parser.add_argument('--out', type=Path, required=True, help='folder for features')
     parser.add_argument(
-        '--layers', nargs='+', default=['Conv5'], help='such as Conv5 ConvProj FC1 FC2'
+        '--layers',
+        nargs='+',
+        default=['Conv5'],
+        help='such as Conv5 ConvProj FC1, or with poolings of their own, Conv5:1,whole',
     )
     parser.add_argument(
         '--pooling',

@@ -5,6 +5,8 @@ from mmdetxfer.engine.exact_loops import ExactEpochTrainLoop, ExactIterTrainLoop
 from mmdetxfer.engine.exact_runner import ExactRunner
 from mmdetxfer.engine.freeze_hook import FreezeHook
 from mmdetxfer.engine.input_pixels_hook import InputPixelsHook
+from mmdetxfer.engine.linear_probe_hook import LinearProbeHook
+from mmdetxfer.engine.linear_probe_loop import LinearProbeLoop
 from mmdetxfer.engine.nonfinite_loss_hook import NonfiniteLossHook
 from mmdetxfer.engine.one_writer_logger_hook import OneWriterLoggerHook
 from mmdetxfer.engine.safe_checkpoint_hook import SafeCheckpointHook
@@ -18,6 +20,8 @@ __all__ = [
     'ExactRunner',
     'FreezeHook',
     'InputPixelsHook',
+    'LinearProbeHook',
+    'LinearProbeLoop',
     'NonfiniteLossHook',
     'OneWriterLoggerHook',
     'SafeCheckpointHook',

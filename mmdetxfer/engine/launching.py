@@ -22,6 +22,7 @@ from mmdetxfer.checkpoints.settle_convention import settle_convention
 from mmdetxfer.engine.cpu_ranks import join_cpu_ranks
 from mmdetxfer.engine.exact_config import inexact_parts
 from mmdetxfer.engine.exact_runner import ExactRunner
+from mmdetxfer.engine.linear_probe_loop import LinearProbeLoop
 from mmdetxfer.engine.preflight import check_before_building
 from mmdetxfer.engine.resuming import settle_resume
 from mmdetxfer.engine.test_time_augmentation import use_test_time_augmentation
@@ -67,6 +68,11 @@ def test(args: Any) -> None:
         use_test_time_augmentation(cfg)
     with _missing_files_named():
         runner = ExactRunner.from_cfg(cfg)
+        if writer is not None and isinstance(runner.test_loop, LinearProbeLoop):
+            raise UserError(
+                '--out: expected a test that predicts, LinearProbeLoop scores features '
+                'alone; leave it out, or keep them with tools/extract_features.py'
+            )
         if writer is not None:
             # The evaluator told the others about the data set when it was built.
             meta = dict(runner.test_dataloader.dataset.metainfo)

@@ -6,6 +6,7 @@ from .eigenbasis import Eigenbasis, eigenbasis
 from .linear import STRENGTHS, Fit, LinearProbe, fit_logistic, probe_of
 from .neighbours import neighbour_scores
 from .ridge import fit_ridge
+from .scored import ProbeSettings, few_shot_probe, scored_probe
 from .splits import few_rows, held_out_rows
 from .transferability import h_score, log_evidence
 
@@ -17,11 +18,13 @@ __all__ = [
     'Fit',
     'LinearProbe',
     'NotConvergedError',
+    'ProbeSettings',
     'accuracy',
     'choose_logistic',
     'choose_ridge',
     'eigenbasis',
     'few_rows',
+    'few_shot_probe',
     'fit_logistic',
     'fit_ridge',
     'h_score',
@@ -29,4 +32,5 @@ __all__ = [
     'log_evidence',
     'neighbour_scores',
     'probe_of',
+    'scored_probe',
 ]

@@ -169,7 +169,7 @@ def difference_records(
             undefined.append(dict(kind='undefined', **head, **why))
             continue
         if key in map(score_name, iou_thresholds):
-            sets += _best_sets(own, drawn, num_images, head)
+            sets += best_rows(own, drawn, num_images, head)
         is_short = is_used & (scored.classes_drawn < scored.num_classes)
         head['num_classes'] = scored.num_classes
         head['resamples_without_a_class'] = int(is_short.sum())
@@ -241,13 +241,20 @@ def _scored(
     return _Scored(scores, resampled, records, table.num_defined, classes_drawn)
 
 
-def _best_sets(
+def best_rows(
     scores: Mapping[str, Sequence[float]],
     resampled: Mapping[str, np.ndarray],
     num_images: int,
     head: dict,
 ) -> list[dict]:
-    """Return the best set, of several with several seeds: of one no claim is made."""
+    """Return the best set, of several with several seeds: of one no claim is made.
+
+    Args:
+        scores: A score for each seed of each candidate.
+        resampled: (R,) scores of the same resampled test sets, averaged over seeds.
+        num_images: Images that the score is of.
+        head: What the record begins with.
+    """
     several = [name for name, seeds in scores.items() if len(seeds) > 1]
     if len(several) < 2:
         return []

@@ -13,13 +13,13 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from tool_runner import CLS, DET, PLAIN, REPOSITORY
 
-from mmdetxfer.errors import UserError
-from mmdetxfer.extraction import (
+from mmdetxfer.engine.frozen_features import (
+    FrozenFeatures,
     LayerRequest,
-    _FrozenNetwork,
-    extract_features,
     labelled_images,
 )
+from mmdetxfer.errors import UserError
+from mmdetxfer.extraction import extract_features
 from mmdetxfer.feature_files import load_features, read_manifest
 from mmdetxfer.models.named_layers import NamedLayers
 
@@ -231,21 +231,21 @@ REQUEST = (LayerRequest('stage1'),)
 def test_out_of_memory_halves_the_batch_and_says_so():
     images = [torch.rand(3, 4, 4) for _ in range(11)]
     said, model = [], toy(most=3)
-    small = _FrozenNetwork(model, REQUEST, 8, said.append)
+    small = FrozenFeatures(model, REQUEST, 8, said.append)
     found = small(images)['stage1 1x1']
     assert small.batch_size == 2
     assert said == [f'out of memory: {k} images at a time from here' for k in (4, 2)]
     model.backbone.most = 99
-    whole = _FrozenNetwork(model, REQUEST, 11, said.append)(images)['stage1 1x1']
+    whole = FrozenFeatures(model, REQUEST, 11, said.append)(images)['stage1 1x1']
     np.testing.assert_allclose(found, whole, rtol=1e-6)
     with pytest.raises(torch.OutOfMemoryError):
-        _FrozenNetwork(toy(most=0), REQUEST, 1, said.append)(images)
+        FrozenFeatures(toy(most=0), REQUEST, 1, said.append)(images)
 
 
 def test_images_of_several_sizes_are_refused():
     images = [torch.rand(3, 4, 4), torch.rand(3, 4, 5)]
     with pytest.raises(UserError, match='makes all images of one size'):
-        _FrozenNetwork(toy(), REQUEST, 2, print)(images)
+        FrozenFeatures(toy(), REQUEST, 2, print)(images)
 
 
 class Images(torch.utils.data.Dataset):

@@ -1,0 +1,133 @@
+"""Linear probes of a network's layers, as an evaluator of mmengine.
+
+It is handed features instead of predictions, of images that probes learn from and of
+images that they are scored on, and returns scores for each layer. Features stay where
+they were made until a layer is fitted; layers are shared out over the ranks.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.evaluator import Evaluator
+
+from mmdetxfer.engine.rank_exchange import RankExchange
+from mmdetxfer.errors import UserError
+from mmdetxfer.probes import STRENGTHS, ProbeSettings, scored_probe
+from mmdetxfer.registry import EVALUATOR
+
+PARTS = ('train', 'test')
+
+
+@EVALUATOR.register_module()
+class LinearProbeEvaluator(Evaluator):
+    """Fits a probe to each layer's features, and scores it.
+
+    In a config, with ``LinearProbeLoop`` or ``LinearProbeHook``::
+
+        test_evaluator = dict(type='mmdetxfer.LinearProbeEvaluator')
+
+    Args:
+        strengths: Of the penalty, from which a held-out part of the images to learn
+            from chooses.
+        held_out: Its share of each class.
+        seed: Of the draw of those images.
+        is_standardised: Whether features are divided by their deviation.
+        device: Where probes are fitted; the GPU if there is one by default.
+    """
+
+    def __init__(
+        self,
+        strengths: Sequence[float] = STRENGTHS,
+        held_out: float = 0.2,
+        seed: int = 0,
+        is_standardised: bool = True,
+        device: str | None = None,
+    ) -> None:
+        """Take the settings."""
+        super().__init__([])
+        device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        self.settings = ProbeSettings(
+            tuple(strengths), held_out, seed, is_standardised, device
+        )
+        self._rows: dict[str, list[dict]] = {part: [] for part in PARTS}
+        self._exchange: RankExchange | None = None
+
+    def process(self, data_samples: Sequence[Mapping], data_batch: Any = None) -> None:
+        """Keep the features of images.
+
+        Args:
+            data_samples: For each image ``part`` ('train' or 'test'), ``index`` in its
+                part, ``gt_label`` and ``features``: a vector by layer.
+            data_batch: Not looked at.
+        """
+        for sample in data_samples:
+            self._rows[sample['part']].append(sample)
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Return top-1 and the mean per class of each layer; forget the features.
+
+        Args:
+            size: Images of both parts.
+        """
+        rows, self._rows = self._rows, {part: [] for part in PARTS}
+        if self._exchange is None:
+            self._exchange = RankExchange()
+        exchange = self._exchange
+        layers = list(rows['train'][0]['features']) if rows['train'] else []
+        mine = []
+        for place, layer in enumerate(layers):
+            owner = place % exchange.num_ranks
+            tables = {part: self._gathered(rows[part], layer, owner) for part in PARTS}
+            if exchange.rank == owner:
+                mine.append((layer, tables))
+        del rows
+        own = {layer: self._fitted(layer, tables, size) for layer, tables in mine}
+        told = exchange.told(own, layers)
+        scores: dict[str, float] = {}
+        for layer in layers:
+            found = json.loads(told[layer])
+            if 'error' in found:
+                raise UserError(f'probe of {layer}: {found["error"]}')
+            name = layer.replace(' ', '_')
+            scores.update({f'probe/{name}_{key}': found[key] for key in found})
+        return scores
+
+    def _gathered(
+        self, rows: Sequence[Mapping], layer: str, owner: int
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return features and labels of a part in its order, where they are fitted."""
+        features = torch.stack([torch.as_tensor(r['features'][layer]) for r in rows])
+        numbers = torch.tensor([[row['index'], row['gt_label']] for row in rows])
+        parts = [
+            self._exchange.gathered(own, owner) for own in (features.float(), numbers)
+        ]
+        if parts[0] is None:
+            return None
+        features, numbers = (part.numpy() for part in parts)
+        order = numbers[:, 0].argsort()
+        return features[order], numbers[order, 1]
+
+    def _fitted(self, layer: str, tables: dict, size: int) -> str:
+        """Return the scores as text, or why there are none."""
+        count = sum(len(labels) for _, labels in tables.values())
+        if count != size:
+            return json.dumps(dict(error=f'expected {size} images, got {count}'))
+        classes = (self.dataset_meta or {}).get('classes')
+        if classes is None:
+            classes = tuple(map(str, range(int(tables['train'][1].max()) + 1)))
+        try:
+            choice, found = scored_probe(
+                *tables['train'], *tables['test'], tuple(classes), self.settings
+            )
+        except ValueError as error:
+            return json.dumps(dict(error=str(error)))
+        return json.dumps(
+            dict(
+                top1=found.top1,
+                mean_per_class=found.mean_per_class,
+                strength=choice.probe.strength,
+            )
+        )

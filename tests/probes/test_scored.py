@@ -1,0 +1,82 @@
+"""A probe from beginning to end: what it is made of, and what it refuses."""
+
+import numpy as np
+import pytest
+from toy_features import overlapping
+
+from mmdetxfer.probes import (
+    accuracy,
+    choose_logistic,
+    eigenbasis,
+    few_rows,
+    fit_logistic,
+    held_out_rows,
+    probe_of,
+)
+from mmdetxfer.probes.scored import (
+    FEW_STRENGTH,
+    ProbeSettings,
+    check_classes,
+    few_shot_probe,
+    scored_probe,
+)
+
+CLASSES = ('a', 'b', 'c', 'd')
+FEATURES, LABELS = overlapping(240, 8, len(CLASSES))
+LEARN, TEST = slice(0, 160), slice(160, 240)
+PARTS = (FEATURES[LEARN], LABELS[LEARN], FEATURES[TEST], LABELS[TEST], CLASSES)
+SETTINGS = ProbeSettings(strengths=(0.01, 1.0, 100.0))
+
+
+def test_the_strength_is_chosen_on_the_held_out_part_and_scored_once():
+    choice, found = scored_probe(*PARTS, SETTINGS)
+    held_out = held_out_rows(LABELS[LEARN], 0.2, 0)
+    expected = choose_logistic(
+        FEATURES[LEARN], LABELS[LEARN], held_out, 4, SETTINGS.strengths
+    )
+    assert choice.scores == expected.scores and len(choice.scores) == 3
+    scores = expected.probe.scores(FEATURES[TEST])
+    np.testing.assert_array_equal(found.is_right, scores.argmax(1) == LABELS[TEST])
+    assert found.top1 == accuracy(scores, LABELS[TEST]).top1
+
+
+@pytest.mark.parametrize(
+    'other',
+    [
+        dict(strengths=(1000.0,)),
+        dict(held_out=0.5),
+        dict(seed=1),
+        dict(is_standardised=False),
+    ],
+)
+def test_every_setting_counts(other):
+    first = scored_probe(*PARTS, ProbeSettings(strengths=(0.01, 1.0, 100.0)))[0]
+    settings = ProbeSettings(**{'strengths': (0.01, 1.0, 100.0), **other})
+    second = scored_probe(*PARTS, settings)[0]
+    is_other = first.scores != second.scores
+    assert is_other or not np.allclose(first.probe.weights, second.probe.weights)
+
+
+def test_a_few_images_of_each_class_at_a_fixed_strength():
+    found = few_shot_probe(*PARTS, shots=2, draw=3, settings=SETTINGS)
+    rows = few_rows(LABELS[LEARN], 2, 3)
+    basis = eigenbasis(FEATURES[rows])
+    fit = fit_logistic(basis, LABELS[rows], 4, FEW_STRENGTH)
+    scores = probe_of(basis, fit).scores(FEATURES[TEST])
+    np.testing.assert_array_equal(found.is_right, scores.argmax(1) == LABELS[TEST])
+
+
+def test_with_more_of_them_the_strength_is_chosen():
+    found = few_shot_probe(*PARTS, shots=10, draw=0, settings=SETTINGS)
+    rows = few_rows(LABELS[LEARN], 10, 0)
+    few = (FEATURES[LEARN][rows], LABELS[LEARN][rows], *PARTS[2:])
+    expected = scored_probe(*few, SETTINGS)[1]
+    np.testing.assert_array_equal(found.is_right, expected.is_right)
+
+
+def test_classes_without_images_are_named():
+    labels = np.array([0, 0, 2, 2])
+    with pytest.raises(ValueError, match=r"class 'b' has none \(2 without\)"):
+        check_classes(labels, labels, CLASSES)
+    with pytest.raises(ValueError, match='expected 0 to 2 in the test, got 4'):
+        check_classes(np.arange(3), np.array([4]), ('a', 'b', 'c'))
