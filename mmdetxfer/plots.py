@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -30,6 +31,32 @@ _MARK_TEXTS = {
 }
 
 
+_BAND = 'band: range of seeds, pointwise'
+
+
+def _line(axes: Any, x: np.ndarray, seeds: np.ndarray, name: str) -> None:
+    """Draw the means of (X, S) values of seeds, with a band from worst to best."""
+    count = seeds.shape[1]
+    label = f'{name}, {count} seed{"s" * (count > 1)}'
+    (line,) = axes.plot(x, seeds.mean(1), marker='o', ms=3, label=label)
+    if count > 1:
+        band = (x, seeds.min(1), seeds.max(1))
+        axes.fill_between(*band, color=line.get_color(), alpha=0.2, lw=0)
+
+
+def _legend_below(figure: Any) -> None:
+    """Name the lines of the first panel where no curve is."""
+    lines, labels = figure.axes[0].get_legend_handles_labels()
+    settings = dict(ncols=3, fontsize=8, title=_BAND, title_fontsize=8)
+    figure.legend(lines, labels, loc='outside lower center', **settings)
+
+
+def _save(figure: Any, stem: Path) -> None:
+    for suffix in ('.png', '.svg'):
+        figure.savefig(stem.with_suffix(suffix), dpi=150)
+    plt.close(figure)
+
+
 def draw_iou_curves(scores: Sequence[dict], stem: Path, rule: str = 'area') -> None:
     """Draw mean AP against the IoU threshold, a line a candidate, as PNG and SVG.
 
@@ -49,25 +76,14 @@ def draw_iou_curves(scores: Sequence[dict], stem: Path, rule: str = 'area') -> N
                 percent = int(row['score'].removeprefix('AP'))
                 values.setdefault(percent, []).append(row['value'])
         percents = sorted(values)
-        thresholds = np.array(percents) / 100
         seeds = np.array([values[percent] for percent in percents])
-        count = seeds.shape[1]
-        label = f'{name}, {count} seed{"s" * (count > 1)}'
-        (line,) = axes.plot(thresholds, seeds.mean(1), marker='o', ms=3, label=label)
-        if count > 1:
-            band = (thresholds, seeds.min(1), seeds.max(1))
-            axes.fill_between(*band, color=line.get_color(), alpha=0.2, lw=0)
+        _line(axes, np.array(percents) / 100, seeds, name)
     axes.set_xlabel('IoU threshold')
     axes.set_ylabel(f'mAP ({rule} rule)')
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
-    # Below, where no curve is.
-    title = 'band: range of seeds, pointwise'
-    settings = dict(ncols=3, fontsize=8, title=title, title_fontsize=8)
-    figure.legend(loc='outside lower center', **settings)
-    for suffix in ('.png', '.svg'):
-        figure.savefig(stem.with_suffix(suffix), dpi=150)
-    plt.close(figure)
+    _legend_below(figure)
+    _save(figure, stem)
 
 
 def draw_error_differences(differences: Sequence[dict], stem: Path) -> None:
@@ -103,9 +119,7 @@ def draw_error_differences(differences: Sequence[dict], stem: Path) -> None:
         axes.set_xticks(range(len(kinds)), kinds)
         axes.set_title(f'{measure}, less {own[0]["baseline"]}', fontsize=10)
         axes.legend(title='95 % interval', fontsize=8, title_fontsize=8)
-    for suffix in ('.png', '.svg'):
-        figure.savefig(stem.with_suffix(suffix), dpi=150)
-    plt.close(figure)
+    _save(figure, stem)
 
 
 @dataclass(frozen=True)
@@ -195,25 +209,14 @@ def draw_band_curves(
                         for width in widths
                     ]
                 )
-                count = seeds.shape[1]
-                label = f'{name}, {count} seed{"s" * (count > 1)}'
-                (line,) = axes.plot(
-                    widths, seeds.mean(1), marker='o', ms=3, label=label
-                )
-                if count > 1:
-                    ends = (widths, seeds.min(1), seeds.max(1))
-                    axes.fill_between(*ends, color=line.get_color(), alpha=0.2, lw=0)
+                _line(axes, np.array(widths), seeds, name)
             unit = 'pixels' if widths[-1] > 1 else 'shares of the diagonal'
             axes.set_xlabel(f'width of the band, {unit}')
             axes.set_ylabel(measure)
             axes.set_title(title, fontsize=10)
             axes.grid(alpha=0.3)
-    panels[0, 0].legend(
-        title='band: range of seeds, pointwise', fontsize=8, title_fontsize=8
-    )
-    for suffix in ('.png', '.svg'):
-        figure.savefig(stem.with_suffix(suffix), dpi=150)
-    plt.close(figure)
+    panels[0, 0].legend(title=_BAND, fontsize=8, title_fontsize=8)
+    _save(figure, stem)
 
 
 @dataclass(frozen=True)
@@ -268,3 +271,94 @@ def draw_segmentation_cases(
         row[0].set_ylabel(case.title, fontsize=8)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def draw_layers(scores: Sequence[dict], stem: Path) -> None:
+    """Draw top-1 of probes against the depth of the layer, a panel a target.
+
+    Of layers with several poolings the first is drawn; a candidate without a layer has
+    no point there.
+
+    Args:
+        scores: Records of kind 'score' and table 'layers' (``probe_tables``).
+        stem: The files' path without their ending.
+    """
+    own = [
+        row for row in scores if row['table'] == 'layers' and row['score'] == 'top-1'
+    ]
+    first: dict[str, str] = {}
+    for row in own:
+        first.setdefault(row['layer'].partition(' ')[0], row['layer'])
+    places = {key: place for place, key in enumerate(first.values())}
+    targets = list(dict.fromkeys(row['target'] for row in own))
+    figure, panels = plt.subplots(
+        1, len(targets), figsize=(4.0 * len(targets), 4.2), constrained_layout=True
+    )
+    for axes, target in zip(np.atleast_1d(panels), targets, strict=True):
+        for name in dict.fromkeys(row['candidate'] for row in own):
+            values: dict[int, list[float]] = {}
+            for row in own:
+                is_meant = (row['target'], row['candidate']) == (target, name)
+                if is_meant and row['layer'] in places:
+                    values.setdefault(places[row['layer']], []).append(row['value'])
+            depths = sorted(values)
+            seeds = np.array([values[depth] for depth in depths])
+            _line(axes, np.array(depths), seeds, name)
+        axes.set_xticks(range(len(places)), places, rotation=45, fontsize=7)
+        axes.set_title(target, fontsize=10)
+        axes.set_ylabel('top-1 of a linear probe')
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+    _legend_below(figure)
+    _save(figure, stem)
+
+
+def draw_groups(scores: Sequence[dict], stem: Path) -> None:
+    """Draw top-1 of probes against the number of instances and what these cover.
+
+    Nothing is drawn where no target has boxes.
+
+    Args:
+        scores: Records of kind 'score' and table 'probes' (``probe_tables``).
+        stem: The files' path without their ending.
+    """
+    own = [
+        row for row in scores if row['table'] == 'probes' and row['score'] == 'top-1'
+    ]
+    # Not those that are set against each other.
+    kinds = {
+        'instances ': [f'instances {k}' for k in ('1', '2', '3+')],
+        'share ': [],
+    }
+    for row in own:
+        group = row['group']
+        is_bin = group.startswith('share ') and (' to ' in group or group[-1] == '+')
+        if is_bin and group[6].isdigit() and group not in kinds['share ']:
+            kinds['share '].append(group)
+    target = next((row['target'] for row in own if row['group'] != 'all'), None)
+    if target is None:
+        return
+    own = [row for row in own if row['target'] == target]
+    figure, panels = plt.subplots(1, 2, figsize=(9.0, 4.2), constrained_layout=True)
+    titles = ('number of instances', 'share of the image that they cover')
+    for axes, (start, groups), title in zip(panels, kinds.items(), titles, strict=True):
+        present = [one for one in groups if any(row['group'] == one for row in own)]
+        counts = {row['group']: row['num_images'] for row in own}
+        for name in dict.fromkeys(row['candidate'] for row in own):
+            seeds = [
+                [
+                    row['value']
+                    for row in own
+                    if (row['candidate'], row['group']) == (name, group)
+                ]
+                for group in present
+            ]
+            _line(axes, np.arange(len(present)), np.array(seeds), name)
+        labels = [f'{one.removeprefix(start)}\n{counts[one]} images' for one in present]
+        axes.set_xticks(range(len(present)), labels, fontsize=8)
+        axes.set_title(f'{target}: {title}', fontsize=10)
+        axes.set_ylabel('top-1 of a linear probe')
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+    _legend_below(figure)
+    _save(figure, stem)

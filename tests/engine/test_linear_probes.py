@@ -213,9 +213,7 @@ def test_modes_and_padding_are_put_back(data, tmp_path):
 
 
 def test_intervals_begin_at_one(data):
-    with pytest.raises(
-        UserError, match='expected interval from 1, got 0'
-    ):
+    with pytest.raises(UserError, match='expected interval from 1, got 0'):
         LinearProbeHook({}, {}, interval=0)
 
 

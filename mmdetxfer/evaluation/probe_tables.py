@@ -1,0 +1,319 @@
+"""Records of probed and fine-tuned candidates, and the paper's tables made of them.
+
+Table 5 of Li et al. 2019 is the layers of a detector one after the other, Table 6 the
+probes of one layer of all candidates, Table 8 (and a column of Table 7) the fine-tuned
+ones.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from mmengine.registry import DATASETS, DefaultScope
+
+from mmdetxfer.errors import UserError
+from mmdetxfer.evaluation.comparison_tables import read_config
+from mmdetxfer.evaluation.prediction_writer import image_id_of, image_root
+from mmdetxfer.feature_files import load_features, read_manifest
+from mmdetxfer.probes.object_groups import (
+    covered_share,
+    group_contrasts,
+    object_groups,
+)
+from mmdetxfer.probing import (
+    Place,
+    ProbePlan,
+    extract,
+    fine_tuned_right,
+    fitted,
+    places,
+)
+from mmdetxfer.scoring.classification import TOP1, accuracy_records
+
+LAYERS, PROBES, TUNED, FEW = 'layers', 'probes', 'fine-tuned', 'few-shot'
+
+
+def probed_tables(
+    plan: ProbePlan,
+    work_dir: Path,
+    num_resamples: int,
+    trusts: bool,
+    say: Callable[[str], None],
+) -> dict[str, list[dict]]:
+    """Extract, fit what is missing, and return all records by table.
+
+    Args:
+        plan: What is probed.
+        work_dir: Where features and fits lie.
+        num_resamples: Resamples of the images.
+        trusts: Whether pickled code in checkpoints may run.
+        say: Told what happens.
+    """
+    if num_resamples < 2:
+        raise UserError(f'--resamples: expected 2 or more, got {num_resamples}')
+    _check_fine_tuned(plan)
+    found: dict[Place, dict[str, dict]] = {}
+    folders: dict[Place, Mapping[str, Path]] = {}
+    for place in places(plan):
+        folders[place] = extract(plan, place, work_dir, trusts)
+        layers = read_manifest(folders[place]['train']).layers
+        if plan.main_layer not in layers:
+            raise UserError(
+                f'main_layer: expected one of the layers that {place.candidate} has, '
+                f'{", ".join(layers)}, got {plan.main_layer!r}'
+            )
+        found[place] = fitted(plan, place, folders[place], work_dir, say)
+    records: list[dict] = []
+    for target in plan.targets:
+        own = {place: found[place] for place in found if place.target == target}
+        test = load_features(folders[next(iter(own))]['test'], plan.main_layer)
+        say(f'{target}: comparing {len(plan.candidates)} candidates')
+        settings = (test.labels, num_resamples)
+        records += _layer_records(plan, target, own, *settings)
+        records += _candidate_records(plan, target, own, test.image_ids, *settings)
+        records += _few_shot_records(plan, target, own, *settings)
+        records += _tuned_records(plan, target, test, num_resamples)
+        records += _plain_records(plan, own)
+    kinds = dict.fromkeys(row['kind'] for row in records)
+    return {
+        f'{kind}s': [row for row in records if row['kind'] == kind] for kind in kinds
+    }
+
+
+def _right(own: Mapping[Place, dict], candidate: str, key: str) -> list[np.ndarray]:
+    return [
+        np.array(found[key]['right'])
+        for place, found in own.items()
+        if place.candidate == candidate
+    ]
+
+
+def _layer_records(
+    plan: ProbePlan, target: str, own: dict, labels: np.ndarray, num_resamples: int
+) -> list[dict]:
+    """Return scores of a candidate's layers, and differences to its main layer."""
+    records = []
+    for name in plan.candidates:
+        first = next(place for place in own if place.candidate == name)
+        right = {key: _right(own, name, key) for key in own[first]}
+        head = dict(table=LAYERS, target=target, network=name)
+        rows = accuracy_records(
+            right, labels, plan.main_layer, head, num_resamples=num_resamples
+        )
+        for row in rows:
+            # What is compared there are the layers of a network.
+            renamed = {'candidate': 'layer', 'baseline': 'baseline_layer'}
+            renamed.update(network='candidate', candidates='layers')
+            records.append({renamed.get(key, key): row[key] for key in row})
+    return records
+
+
+def _candidate_records(
+    plan: ProbePlan,
+    target: str,
+    own: dict,
+    image_ids: Sequence[str],
+    labels: np.ndarray,
+    num_resamples: int,
+) -> list[dict]:
+    """Return differences between candidates at the main layer, by groups of images."""
+    right = {name: _right(own, name, plan.main_layer) for name in plan.candidates}
+    groups = objects_of(plan.targets[target].config, image_ids)
+    head = dict(table=PROBES, target=target, layer=plan.main_layer)
+    contrasts = group_contrasts(groups) if groups else []
+    settings = (plan.baseline, head, groups, contrasts, num_resamples)
+    return accuracy_records(right, labels, *settings)
+
+
+def _few_shot_records(
+    plan: ProbePlan, target: str, own: dict, labels: np.ndarray, num_resamples: int
+) -> list[dict]:
+    """Return the same of probes of a few images, means over the draws."""
+    records = []
+    for shots in plan.shots:
+        right = {
+            name: [
+                np.mean(found[plan.main_layer]['few_shot'][str(shots)], axis=0)
+                for place, found in own.items()
+                if place.candidate == name
+                and str(shots) in found[plan.main_layer]['few_shot']
+            ]
+            for name in plan.candidates
+        }
+        if not all(right.values()):
+            continue
+        head = dict(table=FEW, target=target, layer=plan.main_layer, shots=shots)
+        rows = accuracy_records(
+            right, labels, plan.baseline, head, num_resamples=num_resamples
+        )
+        records += [row for row in rows if row['score'] == TOP1]
+    return records
+
+
+def _tuned_records(
+    plan: ProbePlan, target: str, test, num_resamples: int
+) -> list[dict]:
+    """Return differences between fine-tuned candidates."""
+    files = tuned_files(plan, target)
+    if plan.baseline not in files:
+        return []
+    right = {
+        name: [fine_tuned_right(path, test) for path in paths]
+        for name, paths in files.items()
+    }
+    head = dict(table=TUNED, target=target)
+    return accuracy_records(
+        right, test.labels, plan.baseline, head, num_resamples=num_resamples
+    )
+
+
+def tuned_files(plan: ProbePlan, target: str) -> dict[str, list[Path]]:
+    """Return the predictions of fine-tuned candidates that are there."""
+    pattern = plan.targets[target].fine_tuned
+    if pattern is None:
+        return {}
+    found = {
+        name: [Path(pattern.format(candidate=name, seed=seed)) for seed in one.seeds]
+        for name, one in plan.candidates.items()
+    }
+    return {
+        name: paths
+        for name, paths in found.items()
+        if all(path.is_file() for path in paths)
+    }
+
+
+def _check_fine_tuned(plan: ProbePlan) -> None:
+    for name, target in plan.targets.items():
+        pattern = target.fine_tuned
+        if pattern and not all(one in pattern for one in ('{candidate}', '{seed}')):
+            raise UserError(
+                f'{name}: expected fine_tuned with {{candidate}} and {{seed}}, got '
+                f'{pattern!r}'
+            )
+
+
+def _plain_records(plan: ProbePlan, own: dict) -> list[dict]:
+    """Return what has no intervals: chosen strengths, and scores without a fit."""
+    records = []
+    for place, found in own.items():
+        head = dict(target=place.target, candidate=place.candidate, seed=place.seed)
+        for layer, one in found.items():
+            records.append(
+                dict(
+                    kind='fit',
+                    **head,
+                    layer=layer,
+                    num_features=one['num_features'],
+                    strength=one['strength'],
+                    num_tried=len(one['tried']),
+                    num_not_converged=len(one['not_converged']),
+                )
+            )
+        scores = found[plan.main_layer]['transferability']
+        records += [
+            dict(kind='transferability', **head, score=score, value=value)
+            for score, value in scores.items()
+        ]
+    return records
+
+
+def objects_of(config: str, image_ids: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return groups of a target's test images by their objects; {} without boxes.
+
+    Args:
+        config: A classification config.
+        image_ids: Its test images, in the order of the features.
+    """
+    cfg = read_config(config, ())
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpretrain')):
+        dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    infos = [dataset.get_data_info(row) for row in range(len(dataset))]
+    if not infos or not all(
+        {'instances', 'width', 'height'} <= one.keys() for one in infos
+    ):
+        return {}
+    root = image_root(cfg)
+    row_of = {image_id_of(one, root): row for row, one in enumerate(infos)}
+    counts, shares = [], []
+    for image_id in image_ids:
+        info = infos[row_of[image_id]]
+        boxes = [
+            one['bbox'] for one in info['instances'] if not one.get('ignore_flag', 0)
+        ]
+        counts.append(len(boxes))
+        shares.append(covered_share(boxes, (info['width'], info['height'])))
+    return object_groups(np.array(counts), np.array(shares))
+
+
+def layouts(plan: ProbePlan, tables: Mapping[str, Sequence[dict]]) -> str:
+    """Return the paper's tables as Markdown: top-1 in per cent, mean, range of seeds.
+
+    Args:
+        plan: What was probed.
+        tables: Records by table.
+    """
+    rows = [
+        row
+        for row in tables['scores']
+        if row['score'] == TOP1 and row['group'] == 'all'
+    ]
+    parts = []
+    for target in plan.targets:
+        own = [r for r in rows if r['target'] == target and r['table'] == LAYERS]
+        parts += _layer_layouts(plan, target, own)
+    for table, title in (
+        (PROBES, f'Probes of {plan.main_layer} (Table 6)'),
+        (TUNED, 'Fine-tuned (Table 8, and the Caltech column of Table 7)'),
+    ):
+        own = [row for row in rows if row['table'] == table]
+        if own:
+            targets = list(dict.fromkeys(row['target'] for row in own))
+            cells = {
+                name: [_cell(own, candidate=name, target=target) for target in targets]
+                for name in plan.candidates
+            }
+            parts.append(f'### {title}\n\n{_markdown("candidate", targets, cells)}')
+    return '\n'.join(parts)
+
+
+def _layer_layouts(plan: ProbePlan, target: str, rows: Sequence[dict]) -> list[str]:
+    found = []
+    for name in plan.candidates:
+        keys = dict.fromkeys(row['layer'] for row in rows if row['candidate'] == name)
+        poolings = list(dict.fromkeys(key.partition(' ')[2] or '-' for key in keys))
+        layers = list(dict.fromkeys(key.partition(' ')[0] for key in keys))
+        cells = {
+            layer: [
+                _cell(
+                    rows,
+                    candidate=name,
+                    layer=layer if size == '-' else f'{layer} {size}',
+                )
+                for size in poolings
+            ]
+            for layer in layers
+        }
+        title = f'### Layers of {name} on {target} (Table 5)'
+        found.append(f'{title}\n\n{_markdown("layer", poolings, cells)}')
+    return found
+
+
+def _cell(rows: Sequence[dict], **wanted: str) -> str:
+    values = [
+        100 * row['value']
+        for row in rows
+        if all(row[key] == value for key, value in wanted.items())
+    ]
+    if not values:
+        return ''
+    text = f'{np.mean(values):.1f}'
+    if len(values) > 1:
+        text += f' ({min(values):.1f} to {max(values):.1f})'
+    return text
+
+
+def _markdown(head: str, columns: Sequence[str], cells: Mapping[str, list[str]]) -> str:
+    lines = [[head, *columns], ['---'] * (len(columns) + 1)]
+    lines += [[name, *own] for name, own in cells.items()]
+    return ''.join('| ' + ' | '.join(line) + ' |\n' for line in lines)
