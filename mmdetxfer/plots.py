@@ -1,5 +1,6 @@
 """Every figure of this package; the one file that imports matplotlib."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,7 +216,7 @@ def draw_band_curves(
             axes.set_ylabel(measure)
             axes.set_title(title, fontsize=10)
             axes.grid(alpha=0.3)
-    panels[0, 0].legend(title=_BAND, fontsize=8, title_fontsize=8)
+    _legend_below(figure)
     _save(figure, stem)
 
 
@@ -268,7 +269,7 @@ def draw_segmentation_cases(
             axes.imshow(picture)
             axes.set_xticks([])
             axes.set_yticks([])
-        row[0].set_ylabel(case.title, fontsize=8)
+        row[0].set_ylabel(textwrap.fill(case.title, 26), fontsize=7)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
