@@ -41,12 +41,12 @@ class Candidate:
     """A pre-training that is probed.
 
     Args:
-        config: Of its network.
+        config: Of its network; None for one that is fine-tuned alone.
         checkpoint: Its weights, with ``{seed}`` for the seed; None draws them.
         seeds: Of the chain.
     """
 
-    config: str
+    config: str | None = None
     checkpoint: str | None = None
     seeds: tuple[int, ...] = (0,)
 
@@ -94,6 +94,11 @@ class ProbePlan:
     draws: int = 3
     batch_size: int = 32
 
+    @property
+    def probed(self) -> list[str]:
+        """Names of the candidates that have a network to probe."""
+        return [name for name, one in self.candidates.items() if one.config]
+
 
 def read_plan(cfg: Config, device: str) -> ProbePlan:
     """Return what a config plans; what is unknown or missing in it is refused.
@@ -129,9 +134,9 @@ def read_plan(cfg: Config, device: str) -> ProbePlan:
             f'{cfg.filename}: expected candidates, targets, baseline and layers, as in '
             f'configs/probes/; {error}'
         ) from error
-    if plan.baseline not in plan.candidates:
+    if plan.baseline not in plan.probed:
         raise UserError(
-            f'{cfg.filename}: expected a baseline among {", ".join(plan.candidates)}, '
+            f'{cfg.filename}: expected a baseline among {", ".join(plan.probed)}, '
             f'got {plan.baseline!r}'
         )
     return plan
@@ -165,8 +170,8 @@ def places(plan: ProbePlan) -> list[Place]:
     return [
         Place(target, name, seed)
         for target in plan.targets
-        for name, one in plan.candidates.items()
-        for seed in one.seeds
+        for name in plan.probed
+        for seed in plan.candidates[name].seeds
     ]
 
 
@@ -229,9 +234,8 @@ def fitted(
     hashes = [sha256_of_file(folders[part] / MANIFEST) for part in PARTS]
     settings = asdict(plan.settings)
     del settings['device']
-    target = asdict(plan.targets[place.target])
-    del target['fine_tuned']
-    made_of = json.dumps([hashes, settings, shots, target, FITS_VERSION])
+    has_all = plan.targets[place.target].has_all_classes
+    made_of = json.dumps([hashes, settings, shots, has_all, FITS_VERSION])
     digest = hashlib.sha256(made_of.encode()).hexdigest()
     found = {}
     for layer in read_manifest(folders['train']).layers:
@@ -334,12 +338,15 @@ def _fit(plan: ProbePlan, layer: str, train: FeatureSet, test: FeatureSet) -> di
     return own
 
 
-def fine_tuned_right(path: Path, test: FeatureSet) -> np.ndarray:
+def fine_tuned_right(
+    path: Path, image_ids: Sequence[str], labels: np.ndarray
+) -> np.ndarray:
     """Return (N,) which images a fine-tuned candidate has right.
 
     Args:
         path: Its predictions.
-        test: The images, with the labels that their data set has.
+        image_ids: N test images of the target.
+        labels: (N,) the classes that their data set says.
     """
     predictions = load_predictions(path)
     if predictions.header.task != 'classification':
@@ -348,11 +355,11 @@ def fine_tuned_right(path: Path, test: FeatureSet) -> np.ndarray:
             f'{predictions.header.task}'
         )
     row_of = {one: row for row, one in enumerate(predictions.image_ids)}
-    if row_of.keys() != set(test.image_ids):
-        missing = sorted(set(test.image_ids) ^ row_of.keys())
+    differing = sorted(set(image_ids) ^ row_of.keys())
+    if differing:
         raise UserError(
-            f"{path}: expected predictions for the target's {len(test.image_ids)} test "
-            f'images, {len(missing)} differ, such as {missing[0]!r}'
+            f"{path}: expected predictions for the target's {len(image_ids)} test "
+            f'images, {len(differing)} differ, such as {differing[0]!r}'
         )
-    scores = predictions.columns['scores'][[row_of[one] for one in test.image_ids]]
-    return accuracy(scores, test.labels).is_right
+    scores = predictions.columns['scores'][[row_of[one] for one in image_ids]]
+    return accuracy(scores, labels).is_right

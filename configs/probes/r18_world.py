@@ -16,35 +16,36 @@ Expected: not measured yet.
 _weights = 'work_dirs/embedded_candidates'
 _classifier = 'configs/cls_pretrain/cls_r18-c5_1xb32-21e_world-imagenet-loc.py'
 _detector = 'configs/sniper/sniper_r18-c4c5_1xb16-4e_world-imagenet-loc.py'
-_tuned = 'work_dirs/embedded_classification/finals'
+_tuned = 'work_dirs/embedded_'
 
 seeds = [0, 1, 2]
 baseline = 'cls'
-candidates = dict(
-    scratch=dict(config=_classifier),
-    cls=dict(
+candidates = {
+    'scratch': dict(config=_classifier),
+    # Fine-tuned for twice as long; there is nothing else to probe.
+    'scratch-longer': dict(),
+    'cls': dict(
         config=_classifier, checkpoint=f'{_weights}/cls/seed_{{seed}}/epoch_21.pth'
     ),
-    det=dict(config=_detector, checkpoint=f'{_weights}/det/seed_{{seed}}/epoch_4.pth'),
-    **{
-        'cls-longer': dict(
-            config=_classifier,
-            checkpoint=f'{_weights}/cls-longer/seed_{{seed}}/epoch_21.pth',
-        ),
-        'cls-det': dict(
-            config=_detector,
-            checkpoint=f'{_weights}/cls-det/seed_{{seed}}/epoch_4.pth',
-        ),
-    },
-)
+    'det': dict(
+        config=_detector, checkpoint=f'{_weights}/det/seed_{{seed}}/epoch_4.pth'
+    ),
+    'cls-longer': dict(
+        config=_classifier,
+        checkpoint=f'{_weights}/cls-longer/seed_{{seed}}/epoch_21.pth',
+    ),
+    'cls-det': dict(
+        config=_detector, checkpoint=f'{_weights}/cls-det/seed_{{seed}}/epoch_4.pth'
+    ),
+}
 targets = {
     'imagenet-loc': dict(config=_classifier),
     **{
         name: dict(
-            config=f'configs/transfer_cls/r18-c5_1xb32-600i_world-{name}.py',
+            config=f'configs/transfer_cls/r18-c5_1xb32-200i_world-{name}.py',
             # Of the real sets' classes those of the world have images.
             has_all_classes=False,
-            fine_tuned=f'{_tuned}/{name}/{{candidate}}/seed_{{seed}}/predictions.npz',
+            fine_tuned=f'{_tuned}{name}/finals/{{candidate}}/seed_{{seed}}/predictions.npz',
         )
         for name in ('caltech256', 'sun397', 'flowers102')
     },

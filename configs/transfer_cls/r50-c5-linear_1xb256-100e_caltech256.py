@@ -33,3 +33,4 @@ custom_hooks = [
     dict(type='mmdetxfer.TransferHook', keep=['backbone']),
     dict(type='mmdetxfer.FreezeHook', parts=['backbone']),
 ]
+log_processor = dict(by_epoch=True)

@@ -60,10 +60,13 @@ train_dataloader = dict(
     num_workers=4,
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        type='mmdetxfer.Caltech256Dataset',
-        data_root=data_root,
-        split='train',
-        pipeline=train_pipeline,
+        type='mmdetxfer.WholeDataset',
+        dataset=dict(
+            type='mmdetxfer.Caltech256Dataset',
+            data_root=data_root,
+            split='train',
+            pipeline=train_pipeline,
+        ),
     ),
 )
 val_dataloader = dict(
@@ -71,10 +74,13 @@ val_dataloader = dict(
     num_workers=4,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='mmdetxfer.Caltech256Dataset',
-        data_root=data_root,
-        split='test',
-        pipeline=test_pipeline,
+        type='mmdetxfer.WholeDataset',
+        dataset=dict(
+            type='mmdetxfer.Caltech256Dataset',
+            data_root=data_root,
+            split='test',
+            pipeline=test_pipeline,
+        ),
     ),
 )
 test_dataloader = val_dataloader
@@ -99,4 +105,5 @@ default_hooks = dict(
     checkpoint=dict(by_epoch=False, interval=1000),
 )
 custom_hooks = [dict(type='mmdetxfer.TransferHook', keep=['backbone'])]
+log_processor = dict(by_epoch=False)
 randomness = dict(seed=0)

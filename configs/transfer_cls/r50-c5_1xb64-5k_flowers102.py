@@ -19,10 +19,9 @@ data_preprocessor = dict(num_classes=num_classes)
 model = dict(head=dict(num_classes=num_classes))
 train_dataloader = dict(
     dataset=dict(
-        _delete_=True,
-        type='mmdetxfer.WholeDataset',
         num_expected=2040,
         dataset=dict(
+            _delete_=True,
             type='Flowers102',
             data_root=data_root,
             split='trainval',
@@ -32,10 +31,9 @@ train_dataloader = dict(
 )
 val_dataloader = dict(
     dataset=dict(
-        _delete_=True,
-        type='mmdetxfer.WholeDataset',
         num_expected=6149,
         dataset=dict(
+            _delete_=True,
             type='Flowers102',
             data_root=data_root,
             split='test',

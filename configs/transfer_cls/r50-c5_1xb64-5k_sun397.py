@@ -31,21 +31,25 @@ test_pipeline = [
 ]
 train_dataloader = dict(
     dataset=dict(
-        _delete_=True,
-        type='mmdetxfer.WholeDataset',
         num_expected=19850,
         dataset=dict(
-            type='SUN397', data_root=data_root, split='train', pipeline=train_pipeline
+            _delete_=True,
+            type='SUN397',
+            data_root=data_root,
+            split='train',
+            pipeline=train_pipeline,
         ),
     )
 )
 val_dataloader = dict(
     dataset=dict(
-        _delete_=True,
-        type='mmdetxfer.WholeDataset',
         num_expected=19850,
         dataset=dict(
-            type='SUN397', data_root=data_root, split='test', pipeline=test_pipeline
+            _delete_=True,
+            type='SUN397',
+            data_root=data_root,
+            split='test',
+            pipeline=test_pipeline,
         ),
     )
 )

@@ -1,11 +1,20 @@
-"""A data set that is there as a whole, or named as a partial download."""
+"""A data set that is there as a whole, or named as a partial download.
+
+Trials of rates and weight decays learn from a part of the training images and are
+scored on the rest: the very images that linear probes hold out.
+"""
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mmdetxfer.datasets.guarded_dataset import GuardedDataset
 from mmdetxfer.errors import UserError
+from mmdetxfer.probes import held_out_rows
 from mmdetxfer.registry import DATASETS
+
+PARTS = ('all', 'learn', 'held_out')
 
 
 @DATASETS.register_module()
@@ -19,10 +28,17 @@ class WholeDataset(GuardedDataset):
     Args:
         dataset: Any of mmpretrain's, or its config.
         num_expected: Its images; None takes as many as it names.
+        part: 'all'; 'held_out', a fifth of each class; or 'learn', the others.
     """
 
-    def __init__(self, dataset: Any, num_expected: int | None = None) -> None:
-        """Count."""
+    def __init__(
+        self, dataset: Any, num_expected: int | None = None, part: str = 'all'
+    ) -> None:
+        """Count, and take the part."""
+        if part not in PARTS:
+            raise UserError(
+                f'WholeDataset: expected part {", ".join(PARTS)}, got {part!r}'
+            )
         super().__init__(dataset)
         name = type(self._inner).__name__
         if num_expected is not None and len(self) != num_expected:
@@ -37,3 +53,14 @@ class WholeDataset(GuardedDataset):
                 f'{name}: expected {len(paths)} images, {len(paths) - len(missing)} '
                 f'are there, without {missing[0]}; download it again'
             )
+        if part != 'all':
+            labels = np.array(
+                [self.get_data_info(k)['gt_label'] for k in range(len(self))]
+            )
+            try:
+                rows = held_out_rows(labels)
+            except ValueError as error:
+                raise UserError(f'{name}: {error}') from error
+            if part == 'learn':
+                rows = np.setdiff1d(np.arange(len(labels)), rows)
+            self._inner.get_subset_(rows.tolist())

@@ -7,10 +7,12 @@ ones.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.registry import DATASETS, DefaultScope
 
+from mmdetxfer.engine.frozen_features import labelled_images
 from mmdetxfer.errors import UserError
 from mmdetxfer.evaluation.comparison_tables import read_config
 from mmdetxfer.evaluation.prediction_writer import image_id_of, image_root
@@ -67,12 +69,12 @@ def probed_tables(
     for target in plan.targets:
         own = {place: found[place] for place in found if place.target == target}
         test = load_features(folders[next(iter(own))]['test'], plan.main_layer)
-        say(f'{target}: comparing {len(plan.candidates)} candidates')
+        say(f'{target}: comparing {len(plan.probed)} candidates')
         settings = (test.labels, num_resamples)
         records += _layer_records(plan, target, own, *settings)
         records += _candidate_records(plan, target, own, test.image_ids, *settings)
         records += _few_shot_records(plan, target, own, *settings)
-        records += _tuned_records(plan, target, test, num_resamples)
+        records += _tuned_records(plan, target, num_resamples)
         records += _plain_records(plan, own)
     kinds = dict.fromkeys(row['kind'] for row in records)
     return {
@@ -93,7 +95,7 @@ def _layer_records(
 ) -> list[dict]:
     """Return scores of a candidate's layers, and differences to its main layer."""
     records = []
-    for name in plan.candidates:
+    for name in plan.probed:
         first = next(place for place in own if place.candidate == name)
         right = {key: _right(own, name, key) for key in own[first]}
         head = dict(table=LAYERS, target=target, network=name)
@@ -117,7 +119,7 @@ def _candidate_records(
     num_resamples: int,
 ) -> list[dict]:
     """Return differences between candidates at the main layer, by groups of images."""
-    right = {name: _right(own, name, plan.main_layer) for name in plan.candidates}
+    right = {name: _right(own, name, plan.main_layer) for name in plan.probed}
     groups = objects_of(plan.targets[target].config, image_ids)
     head = dict(table=PROBES, target=target, layer=plan.main_layer)
     contrasts = group_contrasts(groups) if groups else []
@@ -138,7 +140,7 @@ def _few_shot_records(
                 if place.candidate == name
                 and str(shots) in found[plan.main_layer]['few_shot']
             ]
-            for name in plan.candidates
+            for name in plan.probed
         }
         if not all(right.values()):
             continue
@@ -150,20 +152,19 @@ def _few_shot_records(
     return records
 
 
-def _tuned_records(
-    plan: ProbePlan, target: str, test, num_resamples: int
-) -> list[dict]:
+def _tuned_records(plan: ProbePlan, target: str, num_resamples: int) -> list[dict]:
     """Return differences between fine-tuned candidates."""
     files = tuned_files(plan, target)
     if plan.baseline not in files:
         return []
+    ids, labels = labelled_test_images(plan.targets[target].config)
     right = {
-        name: [fine_tuned_right(path, test) for path in paths]
+        name: [fine_tuned_right(path, ids, labels) for path in paths]
         for name, paths in files.items()
     }
     head = dict(table=TUNED, target=target)
     return accuracy_records(
-        right, test.labels, plan.baseline, head, num_resamples=num_resamples
+        right, labels, plan.baseline, head, num_resamples=num_resamples
     )
 
 
@@ -218,6 +219,26 @@ def _plain_records(plan: ProbePlan, own: dict) -> list[dict]:
     return records
 
 
+def labelled_test_images(
+    config: str, cfg_options: Sequence[str] = ()
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return ids and classes of a classification config's test images.
+
+    Args:
+        config: A config file.
+        cfg_options: ``KEY=VALUE`` for it.
+    """
+    dataset, root = _test_set(config, cfg_options)
+    ids, labels = labelled_images(dataset, root)
+    return ids, np.array(labels)
+
+
+def _test_set(config: str, cfg_options: Sequence[str]) -> tuple[Any, Path | None]:
+    cfg = read_config(config, cfg_options)
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpretrain')):
+        return DATASETS.build(cfg.test_dataloader.dataset), image_root(cfg)
+
+
 def objects_of(config: str, image_ids: Sequence[str]) -> dict[str, np.ndarray]:
     """Return groups of a target's test images by their objects; {} without boxes.
 
@@ -225,19 +246,14 @@ def objects_of(config: str, image_ids: Sequence[str]) -> dict[str, np.ndarray]:
         config: A classification config.
         image_ids: Its test images, in the order of the features.
     """
-    cfg = read_config(config, ())
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpretrain')):
-        dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    dataset, root = _test_set(config, ())
     infos = [dataset.get_data_info(row) for row in range(len(dataset))]
-    if not infos or not all(
-        {'instances', 'width', 'height'} <= one.keys() for one in infos
-    ):
+    if not all({'instances', 'width', 'height'} <= one.keys() for one in infos):
         return {}
-    root = image_root(cfg)
-    row_of = {image_id_of(one, root): row for row, one in enumerate(infos)}
+    info_of = {image_id_of(one, root): one for one in infos}
     counts, shares = [], []
     for image_id in image_ids:
-        info = infos[row_of[image_id]]
+        info = info_of[image_id]
         boxes = [
             one['bbox'] for one in info['instances'] if not one.get('ignore_flag', 0)
         ]
@@ -279,7 +295,7 @@ def layouts(plan: ProbePlan, tables: Mapping[str, Sequence[dict]]) -> str:
 
 def _layer_layouts(plan: ProbePlan, target: str, rows: Sequence[dict]) -> list[str]:
     found = []
-    for name in plan.candidates:
+    for name in plan.probed:
         keys = dict.fromkeys(row['layer'] for row in rows if row['candidate'] == name)
         poolings = list(dict.fromkeys(key.partition(' ')[2] or '-' for key in keys))
         layers = list(dict.fromkeys(key.partition(' ')[0] for key in keys))

@@ -145,7 +145,7 @@ def test_classes_without_names_have_numbers(tools, here):
     from mmdetxfer.worlds.classification_sets import write_flowers102
 
     write_flowers102(here / 'flowers', {'train': 4, 'val': 4, 'test': 4}, 0)
-    data = REPOSITORY / 'configs/transfer_cls/r18-c5_1xb32-600i_world-flowers102.py'
+    data = REPOSITORY / 'configs/transfer_cls/r18-c5_1xb32-200i_world-flowers102.py'
     child = here / 'data.py'
     child.write_text(
         f'_base_ = {str(data)!r}\n'

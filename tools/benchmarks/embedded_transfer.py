@@ -3,11 +3,14 @@
     bash tools/embedded_candidates.sh
     python tools/benchmarks/embedded_transfer.py detection
     python tools/benchmarks/embedded_transfer.py segmentation
+    python tools/benchmarks/embedded_transfer.py classification
 
-The protocol, small: each candidate is fine-tuned with three learning rates on a part of
-the target's train set (seed 0); the best on the rest is refitted on all with every seed
-the candidate has, and scored once on test. A seed runs through the whole chain. Scratch
-has an entry of its own with twice the schedule, at the rate of scratch.
+The protocol, small: each candidate is fine-tuned with a few learning rates (in
+classification with weight decays too) on a part of the target's train set (seed 0); the
+best on the rest is refitted on all with every seed the candidate has, and scored once
+on test. A seed runs through the whole chain. Scratch has an entry of its own with twice
+the schedule, at the rate of scratch. Classification has three targets, one after the
+other, and then probes of all layers (tools/probe.py).
 
 Two trainings run at a time (--jobs) with one thread each. It can be killed and goes on
 where it was; what other configs, checkpoints or rates made is refused. Comparison,
@@ -23,7 +26,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from tool_runs import ROOT, all_of, hold, keep_settings, run_tool
+from tool_runs import ROOT, all_of, hold, keep_settings, release, run_tool
 
 from mmdetxfer.checkpoints.writing import sha256_of_file, write_text_atomically
 from mmdetxfer.config_hash import config_hash
@@ -41,7 +44,9 @@ CANDIDATES = {
 }
 LONGER = 'scratch-longer'
 OCCLUSION = 'work_dirs/world_small/VOCocclusion'
-Key = tuple[str, float]
+# A learning rate, and a weight decay where it is tried.
+Setting = tuple[float, ...]
+Key = tuple[str, Setting]
 
 
 @dataclass(frozen=True)
@@ -50,21 +55,23 @@ class Task:
 
     Args:
         transfer: Config that begins with a candidate.
-        scratch: The same without one.
-        rates: Learning rates that are tried.
+        scratch: The same without one, given the options below.
+        settings: Learning rates, or those with weight decays, that are tried.
+        without: Options to begin without a candidate.
         longer: Options for twice the schedule.
         part: Options to train on a part of the train set.
         rest: Options to test on the rest of it.
         found: Name of the predictions in a run's folder.
         switches: Of the test.
-        comparison: The tool that compares, and its options.
+        comparison: The tool that compares, and its options; none for some.
         scores: Names of the scores whose mean chooses.
         scored: Returns them for predictions, given a config, options and files.
     """
 
     transfer: Path
     scratch: Path
-    rates: tuple[float, ...]
+    settings: tuple[Setting, ...]
+    without: tuple[str, ...]
     longer: tuple[str, ...]
     part: tuple[str, ...]
     rest: tuple[str, ...]
@@ -95,11 +102,26 @@ def scores_of_segmentors(
     return {key: [miou] for key, miou in mean_ious(data, files).items()}
 
 
+def scores_of_classifiers(
+    config: str, options: Sequence[str], files: Mapping[Key, Path]
+) -> dict[Key, list[float]]:
+    """Return the top-1 accuracy of predictions."""
+    from mmdetxfer.evaluation.probe_tables import labelled_test_images
+    from mmdetxfer.probing import fine_tuned_right
+
+    test = labelled_test_images(config, options)
+    return {
+        key: [float(fine_tuned_right(path, *test).mean())]
+        for key, path in files.items()
+    }
+
+
 DETECTION = Task(
     transfer=CONFIGS / 'transfer_det/sniper_r18-c4c5_1xb16-7e_world-voc.py',
     scratch=CONFIGS / 'transfer_det/sniper_r18-c4c5-scratch_1xb16-7e_world-voc.py',
     # At 0.01 all candidates were far from trained (AP50 on val 0.007 to 0.061).
-    rates=(0.03, 0.06, 0.12),
+    settings=((0.03,), (0.06,), (0.12,)),
+    without=(),
     longer=('train_cfg.max_epochs=14', 'param_scheduler.1.milestones=[10]'),
     part=(
         'train_dataloader.dataset.dataset.ann_file=VOC2007/ImageSets/Main/train.txt',
@@ -115,7 +137,8 @@ _LABELS = 'train_dataloader.dataset.datasets.1'
 SEGMENTATION = Task(
     transfer=CONFIGS / 'transfer_seg/deeplab_r18_1xb8-500i_world-voc.py',
     scratch=CONFIGS / 'transfer_seg/deeplab_r18-scratch_1xb8-500i_world-voc.py',
-    rates=(0.02, 0.06, 0.18, 0.54),
+    settings=((0.02,), (0.06,), (0.18,), (0.54,)),
+    without=(),
     longer=('train_cfg.max_iters=1000', 'param_scheduler.1.milestones=[700]'),
     # Twice VOC's own images, and tested on SBD's: a loader draws without end.
     part=(
@@ -132,13 +155,48 @@ SEGMENTATION = Task(
     scores=('mIoU',),
     scored=scores_of_segmentors,
 )
-TASKS = {'detection': DETECTION, 'segmentation': SEGMENTATION}
+
+
+def classification(name: str, split: str) -> Task:
+    """Return the transfer to a target of configs/transfer_cls.
+
+    Args:
+        name: Of the target.
+        split: What its data set calls the images to learn from.
+    """
+    transfer = CONFIGS / f'transfer_cls/r18-c5_1xb32-200i_world-{name}.py'
+    return Task(
+        transfer=transfer,
+        scratch=transfer,
+        settings=tuple((r, d) for r in (0.01, 0.03, 0.1) for d in (0.0001, 0.001)),
+        without=('load_from=None', 'custom_hooks=[]'),
+        longer=('train_cfg.max_iters=400', 'param_scheduler.0.T_max=400'),
+        part=('train_dataloader.dataset.part=learn',),
+        rest=(
+            'test_dataloader.dataset.part=held_out',
+            f'test_dataloader.dataset.dataset.split={split}',
+        ),
+        found='predictions.npz',
+        switches=(),
+        comparison=(),
+        scores=('top-1',),
+        scored=scores_of_classifiers,
+    )
+
+
+CLASSIFICATION = {
+    'caltech256': classification('caltech256', 'train'),
+    'sun397': classification('sun397', 'train'),
+    'flowers102': classification('flowers102', 'trainval'),
+}
+PROBES = CONFIGS / 'probes/r18_world.py'
+TASKS = {'detection': DETECTION, 'segmentation': SEGMENTATION, **CLASSIFICATION}
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('task', choices=TASKS)
+    parser.add_argument('task', choices=[*TASKS, 'classification'])
     parser.add_argument('--candidates', default='work_dirs/embedded_candidates')
     parser.add_argument('--work-dir', help='work_dirs/embedded_TASK by default')
     parser.add_argument('--jobs', type=int, default=2, help='trainings at a time')
@@ -158,6 +216,8 @@ def fine_tune(
     config = task.scratch if checkpoint is None else task.transfer
     # No image of the test set is looked at before the one score at the end.
     options = ['train_cfg.val_begin=1000000', *options]
+    if checkpoint is None:
+        options += task.without
     settings = dict(
         config=hash_of(config),
         checkpoint=None if checkpoint is None else sha256_of_file(checkpoint),
@@ -200,74 +260,89 @@ def checkpoint_of(args: argparse.Namespace, name: str, seed: int) -> Path | None
     return path
 
 
-def trial(args: argparse.Namespace, name: str, rate: float) -> Path:
-    """Fine-tune with a rate on a part; return predictions for the rest."""
-    options = ['randomness.seed=0', f'optim_wrapper.optimizer.lr={rate}']
-    place, checkpoint = f'trials/{name}/rate_{rate}', checkpoint_of(args, name, 0)
+def options_of(setting: Setting) -> list[str]:
+    """Return the options of a rate, and of a weight decay."""
+    keys = ('lr', 'weight_decay')
+    pairs = zip(keys, setting, strict=False)
+    return [f'optim_wrapper.optimizer.{key}={value}' for key, value in pairs]
+
+
+def name_of(setting: Setting) -> str:
+    """Return a setting as text: a rate, and a weight decay behind it."""
+    return '_decay_'.join(map(str, setting))
+
+
+def trial(args: argparse.Namespace, name: str, setting: Setting) -> Path:
+    """Fine-tune with a setting on a part; return predictions for the rest."""
+    options = ['randomness.seed=0', *options_of(setting)]
+    place = f'trials/{name}/rate_{name_of(setting)}'
+    checkpoint = checkpoint_of(args, name, 0)
     return fine_tune(
         args, place, checkpoint, [*options, *args.task.part], args.task.rest
     )
 
 
-def final(args: argparse.Namespace, name: str, seed: int, rate: float) -> Path:
-    """Fine-tune with the chosen rate on all; return predictions for test."""
-    options = [f'randomness.seed={seed}', f'optim_wrapper.optimizer.lr={rate}']
+def final(args: argparse.Namespace, name: str, seed: int, setting: Setting) -> Path:
+    """Fine-tune with the chosen setting on all; return predictions for test."""
+    options = [f'randomness.seed={seed}', *options_of(setting)]
     options += args.task.longer if name == LONGER else ()
     checkpoint = checkpoint_of(args, name, seed)
     return fine_tune(args, f'finals/{name}/seed_{seed}', checkpoint, options, ())
 
 
 def print_trials(
-    task: Task, scores: dict[str, dict[float, list[float]]], chosen: dict[str, float]
+    task: Task,
+    scores: dict[str, dict[Setting, list[float]]],
+    chosen: dict[str, Setting],
 ) -> None:
     """Print what was tried and chosen."""
-    heads = (f'rate {rate}: {", ".join(task.scores)}' for rate in task.rates)
+    heads = (f'{name_of(one)}: {", ".join(task.scores)}' for one in task.settings)
     table = Table('candidate', *heads)
-    for name, by_rate in scores.items():
+    for name, by_setting in scores.items():
         cells = [
-            ', '.join(f'{value:.3f}' for value in by_rate[rate])
-            + (' *' if rate == chosen[name] else '')
-            for rate in task.rates
+            ', '.join(f'{value:.3f}' for value in by_setting[one])
+            + (' *' if one == chosen[name] else '')
+            for one in task.settings
         ]
         table.add_row(name, *cells)
-    Console(width=100).print(table)
-    edges = (min(task.rates), max(task.rates))
-    at_edge = [name for name, rate in chosen.items() if rate in edges]
+    Console(width=120).print(table)
+    rates = [one[0] for one in task.settings]
+    at_edge = [name for name, one in chosen.items() if one[0] in (rates[0], rates[-1])]
     if at_edge:
-        print(f'best at an end of the grid, so perhaps not the best: {at_edge}')
+        print(f'best at an end of the rates, so perhaps not the best: {at_edge}')
 
 
-def choose(args: argparse.Namespace) -> dict[str, float]:
-    """Return the best rate of each candidate on the rest, after all trials."""
-    keys = [(name, rate) for rate in args.task.rates for name in CANDIDATES]
+def choose(args: argparse.Namespace) -> dict[str, Setting]:
+    """Return the best setting of each candidate on the rest, after all trials."""
+    keys = [(name, one) for one in args.task.settings for name in CANDIDATES]
     files = all_of(keys, lambda key: trial(args, *key), args.jobs)
     found = args.task.scored(str(args.task.transfer), args.task.rest, files)
-    scores: dict[str, dict[float, list[float]]] = {}
-    for (name, rate), own in found.items():
-        scores.setdefault(name, {})[rate] = own
+    scores: dict[str, dict[Setting, list[float]]] = {}
+    for (name, one), own in found.items():
+        scores.setdefault(name, {})[one] = own
     chosen = {
-        name: max(by_rate, key=lambda rate: sum(by_rate[rate]))
-        for name, by_rate in scores.items()
+        name: max(by_setting, key=lambda one: sum(by_setting[one]))
+        for name, by_setting in scores.items()
     }
     print_trials(args.task, scores, chosen)
     lines = [
-        dict(candidate=name, rate=rate, **dict(zip(args.task.scores, own, strict=True)))
-        for name, by_rate in scores.items()
-        for rate, own in by_rate.items()
+        dict(
+            candidate=name,
+            setting=name_of(one),
+            **dict(zip(args.task.scores, own, strict=True)),
+        )
+        for name, by_setting in scores.items()
+        for one, own in by_setting.items()
     ]
     write_json_lines(args.work_dir / 'trials.jsonl', lines)
     return {**chosen, LONGER: chosen['scratch']}
 
 
-@one_line_errors
-def main() -> None:
+def transfer(args: argparse.Namespace) -> None:
     """Run what is missing, choose, refit, compare."""
-    args = parse_args()
     work_dir = args.work_dir or ROOT / 'work_dirs' / f'embedded_{args.task}'
     args.work_dir, args.task = Path(work_dir).resolve(), TASKS[args.task]
     args.candidates = Path(args.candidates).resolve()
-    # The configs' data are relative to the repository.
-    os.chdir(ROOT)
     hold(args.work_dir)
     seeds = {name: seeds for name, (_, seeds) in CANDIDATES.items()}
     seeds[LONGER] = seeds['scratch']
@@ -279,16 +354,45 @@ def main() -> None:
     chosen = choose(args)
     keys.sort(key=lambda key: key[1])
     found = all_of(keys, lambda key: final(args, *key, chosen[key[0]]), args.jobs)
+    release()
+    if not args.task.comparison:
+        return
     words = [
         f'{name}=' + ','.join(str(found[name, seed]) for seed in own)
         for name, own in seeds.items()
     ]
-    log = args.work_dir / 'comparison.txt'
-    log.unlink(missing_ok=True)
     tool, *options = args.task.comparison
     options += ['--config', args.task.transfer, '--out', args.work_dir / 'comparison']
-    run_tool(f'analysis_tools/{tool}', [*words, *options], log)
+    run_and_print(args.work_dir, f'analysis_tools/{tool}', [*words, *options])
+
+
+def run_and_print(work_dir: Path, tool: str, arguments: Sequence) -> None:
+    """Run a tool that compares, and print what it says."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    log = work_dir / 'comparison.txt'
+    log.unlink(missing_ok=True)
+    run_tool(tool, arguments, log)
     print(log.read_text())
+
+
+@one_line_errors
+def main() -> None:
+    """Transfer to one target, or to all of classification."""
+    args = parse_args()
+    # The configs' data are relative to the repository.
+    os.chdir(ROOT)
+    if args.task != 'classification':
+        transfer(args)
+        return
+    if args.work_dir:
+        raise UserError(
+            'classification: expected no --work-dir, since probes look for predictions '
+            f'in work_dirs/embedded_TARGET; name one of {", ".join(CLASSIFICATION)}'
+        )
+    for name in CLASSIFICATION:
+        transfer(argparse.Namespace(**{**vars(args), 'task': name}))
+    work_dir = ROOT / 'work_dirs/embedded_classification'
+    run_and_print(work_dir, 'probe.py', [PROBES, '--work-dir', work_dir])
 
 
 if __name__ == '__main__':

@@ -5,14 +5,14 @@ The small twin of r50-c5_1xb64-5k_flowers102.py: 10 of the 102 flowers in its la
 --cfg-options load_from=PATH.
 
 Command: python tools/train.py
-configs/transfer_cls/r18-c5_1xb32-600i_world-flowers102.py
+configs/transfer_cls/r18-c5_1xb32-200i_world-flowers102.py
 Candidates: bash tools/embedded_candidates.sh
 Data: python tools/make_world.py --out work_dirs/world_small --size small --seed 0
 --formats caltech256 sun397 flowers102
 Expected: not measured yet.
 """
 
-_base_ = './r18-c5_1xb32-600i_world-caltech256.py'
+_base_ = './r18-c5_1xb32-200i_world-caltech256.py'
 
 data_root = 'work_dirs/world_small/Flowers102'
 # Their places among the real ones; the others have no image.
@@ -22,9 +22,8 @@ data_preprocessor = dict(num_classes=num_classes)
 model = dict(head=dict(num_classes=num_classes))
 train_dataloader = dict(
     dataset=dict(
-        _delete_=True,
-        type='mmdetxfer.WholeDataset',
         dataset=dict(
+            _delete_=True,
             type='Flowers102',
             data_root=data_root,
             split='trainval',
@@ -34,9 +33,8 @@ train_dataloader = dict(
 )
 val_dataloader = dict(
     dataset=dict(
-        _delete_=True,
-        type='mmdetxfer.WholeDataset',
         dataset=dict(
+            _delete_=True,
             type='Flowers102',
             data_root=data_root,
             split='test',

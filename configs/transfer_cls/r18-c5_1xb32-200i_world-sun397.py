@@ -4,14 +4,14 @@ The small twin of r50-c5_1xb64-5k_sun397.py: 16 of SUN-397's scenes in its layou
 images to learn from. By default detection on chips, seed 0; any candidate:
 --cfg-options load_from=PATH.
 
-Command: python tools/train.py configs/transfer_cls/r18-c5_1xb32-600i_world-sun397.py
+Command: python tools/train.py configs/transfer_cls/r18-c5_1xb32-200i_world-sun397.py
 Candidates: bash tools/embedded_candidates.sh
 Data: python tools/make_world.py --out work_dirs/world_small --size small --seed 0
 --formats caltech256 sun397 flowers102
 Expected: not measured yet.
 """
 
-_base_ = './r18-c5_1xb32-600i_world-caltech256.py'
+_base_ = './r18-c5_1xb32-200i_world-caltech256.py'
 
 data_root = 'work_dirs/world_small/SUN397'
 # Their places among the real ones; the others have no image.
@@ -21,9 +21,8 @@ data_preprocessor = dict(num_classes=num_classes)
 model = dict(head=dict(num_classes=num_classes))
 train_dataloader = dict(
     dataset=dict(
-        _delete_=True,
-        type='mmdetxfer.WholeDataset',
         dataset=dict(
+            _delete_=True,
             type='SUN397',
             data_root=data_root,
             split='train',
@@ -33,9 +32,8 @@ train_dataloader = dict(
 )
 val_dataloader = dict(
     dataset=dict(
-        _delete_=True,
-        type='mmdetxfer.WholeDataset',
         dataset=dict(
+            _delete_=True,
             type='SUN397',
             data_root=data_root,
             split='test',

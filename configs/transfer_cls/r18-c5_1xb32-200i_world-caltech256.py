@@ -5,7 +5,7 @@ The small twin of r50-c5_1xb64-5k_caltech256.py: the candidates' own backbone at
 detection on chips, seed 0; any candidate: --cfg-options load_from=PATH.
 
 Command: python tools/train.py
-configs/transfer_cls/r18-c5_1xb32-600i_world-caltech256.py
+configs/transfer_cls/r18-c5_1xb32-200i_world-caltech256.py
 Candidates: bash tools/embedded_candidates.sh
 Data: python tools/make_world.py --out work_dirs/world_small --size small --seed 0
 --formats caltech256 sun397 flowers102
@@ -16,7 +16,7 @@ _base_ = '../cls_pretrain/cls_r18-c5_1xb32-21e_world-imagenet-loc.py'
 
 data_root = 'work_dirs/world_small/Caltech256/256_ObjectCategories'
 num_classes = 10
-max_iters = 600
+max_iters = 200
 
 load_from = 'work_dirs/embedded_candidates/det/seed_0/epoch_4.pth'
 data_preprocessor = dict(num_classes=num_classes)
@@ -26,23 +26,29 @@ train_dataloader = dict(
     sampler=dict(_delete_=True, type='InfiniteSampler', shuffle=True),
     dataset=dict(
         _delete_=True,
-        type='mmdetxfer.Caltech256Dataset',
-        data_root=data_root,
-        num_train=20,
-        num_expected=None,
-        split='train',
-        pipeline={{_base_.train_pipeline}},
+        type='mmdetxfer.WholeDataset',
+        dataset=dict(
+            type='mmdetxfer.Caltech256Dataset',
+            data_root=data_root,
+            num_train=20,
+            num_expected=None,
+            split='train',
+            pipeline={{_base_.train_pipeline}},
+        ),
     ),
 )
 val_dataloader = dict(
     dataset=dict(
         _delete_=True,
-        type='mmdetxfer.Caltech256Dataset',
-        data_root=data_root,
-        num_train=20,
-        num_expected=None,
-        split='test',
-        pipeline={{_base_.test_pipeline}},
+        type='mmdetxfer.WholeDataset',
+        dataset=dict(
+            type='mmdetxfer.Caltech256Dataset',
+            data_root=data_root,
+            num_train=20,
+            num_expected=None,
+            split='test',
+            pipeline={{_base_.test_pipeline}},
+        ),
     ),
 )
 test_dataloader = val_dataloader
@@ -65,3 +71,4 @@ default_hooks = dict(
     checkpoint=dict(by_epoch=False, interval=max_iters),
 )
 custom_hooks = [dict(type='mmdetxfer.TransferHook', keep=['backbone'])]
+log_processor = dict(by_epoch=False)
