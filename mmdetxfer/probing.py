@@ -9,7 +9,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,6 +34,7 @@ from mmdetxfer.probes import (
 from mmdetxfer.probes.feature_set import FeatureSet
 
 PARTS = ('train', 'test')
+MANY_FEATURES = 10_000
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class ProbePlan:
         shots: Images a class of few-shot probes of the main layer.
         draws: How often these are drawn.
         batch_size: Images at a time.
+        strengths_of_many: What is tried for layers of more than 10,000 features.
     """
 
     candidates: Mapping[str, Candidate]
@@ -93,6 +95,13 @@ class ProbePlan:
     shots: tuple[int, ...] = (1, 5, 10, 25)
     draws: int = 3
     batch_size: int = 32
+    strengths_of_many: tuple[float, ...] = STRENGTHS[::5]
+
+    def settings_of(self, num_features: int) -> ProbeSettings:
+        """Return how probes of so many features are fitted."""
+        if num_features <= MANY_FEATURES:
+            return self.settings
+        return replace(self.settings, strengths=self.strengths_of_many)
 
     @property
     def probed(self) -> list[str]:
@@ -132,7 +141,7 @@ def read_plan(cfg: Config, device: str) -> ProbePlan:
     except (KeyError, TypeError) as error:
         raise UserError(
             f'{cfg.filename}: expected candidates, targets, baseline and layers, as in '
-            f'configs/probes/; {error}'
+            f'configs/transfer_cls/probes_*.py; {error}'
         ) from error
     if plan.baseline not in plan.probed:
         raise UserError(
@@ -143,7 +152,7 @@ def read_plan(cfg: Config, device: str) -> ProbePlan:
 
 
 SETTINGS = ('strengths', 'held_out', 'seed', 'is_standardised')
-LISTS = ('layers', 'shots')
+LISTS = ('layers', 'shots', 'strengths_of_many')
 
 
 @dataclass(frozen=True)
@@ -230,21 +239,16 @@ def fitted(
         work_dir: Where all lies.
         say: Told of each fit.
     """
-    shots = dict(main=plan.main_layer, shots=plan.shots, draws=plan.draws)
     hashes = [sha256_of_file(folders[part] / MANIFEST) for part in PARTS]
-    settings = asdict(plan.settings)
-    del settings['device']
-    has_all = plan.targets[place.target].has_all_classes
-    made_of = json.dumps([hashes, settings, shots, has_all, FITS_VERSION])
-    digest = hashlib.sha256(made_of.encode()).hexdigest()
     found = {}
     for layer in read_manifest(folders['train']).layers:
+        parts = [load_features(folders[part], layer) for part in PARTS]
+        digest = _digest(plan, place, hashes, parts[0].features.shape[1])
         path = place.below(work_dir / 'probes') / f'{layer.replace(" ", "-")}.json'
         found[layer] = _kept(path, digest)
         if found[layer] is not None:
             continue
         begun = time.monotonic()
-        parts = [load_features(folders[part], layer) for part in PARTS]
         parts = _with_classes(parts, plan.targets[place.target], place.target)
         try:
             own = _fit(plan, layer, *parts)
@@ -266,6 +270,18 @@ def fitted(
 
 # Raised by hand when the numbers of a fit change.
 FITS_VERSION = 1
+
+
+def _digest(
+    plan: ProbePlan, place: Place, hashes: Sequence[str], num_features: int
+) -> str:
+    """Return a hash of all that a fit depends on."""
+    settings = asdict(plan.settings_of(num_features))
+    del settings['device']
+    shots = dict(main=plan.main_layer, shots=plan.shots, draws=plan.draws)
+    has_all = plan.targets[place.target].has_all_classes
+    made_of = json.dumps([hashes, settings, shots, has_all, FITS_VERSION])
+    return hashlib.sha256(made_of.encode()).hexdigest()
 
 
 def _kept(path: Path, digest: str) -> dict | None:
@@ -302,7 +318,8 @@ def _with_classes(
 def _fit(plan: ProbePlan, layer: str, train: FeatureSet, test: FeatureSet) -> dict:
     """Return the scores of a layer; of the main layer also what needs no fit."""
     tables = (train.features, train.labels, test.features, test.labels, train.classes)
-    choice, found = scored_probe(*tables, plan.settings)
+    settings = plan.settings_of(train.features.shape[1])
+    choice, found = scored_probe(*tables, settings)
     own = dict(
         num_features=train.features.shape[1],
         strength=choice.probe.strength,
@@ -314,15 +331,13 @@ def _fit(plan: ProbePlan, layer: str, train: FeatureSet, test: FeatureSet) -> di
         return own
     own['few_shot'] = {
         str(shots): [
-            few_shot_probe(*tables, shots, draw, plan.settings)
-            .is_right.astype(int)
-            .tolist()
+            few_shot_probe(*tables, shots, draw, settings).is_right.astype(int).tolist()
             for draw in range(plan.draws)
         ]
         for shots in plan.shots
         if shots <= np.bincount(train.labels).min()
     }
-    device, num_classes = plan.settings.device, len(train.classes)
+    device, num_classes = settings.device, len(train.classes)
     own['transferability'] = {
         'LogME': log_evidence(train.features, train.labels, num_classes, device),
         'H-score': h_score(

@@ -9,10 +9,15 @@ import pytest
 from mmengine.config import Config
 from modelindex.load_model_index import load as load_model_index
 
+from mmdetxfer.probing import read_plan
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((REPOSITORY / 'configs').rglob('*.py'))
 # Parts in _base_ are inherited, never run: they state no command and no score.
 RUNNABLE = [path for path in CONFIGS if '_base_' not in path.parts]
+# Probes name configs; they are none of a training.
+PROBES = [path for path in RUNNABLE if path.name.startswith('probes_')]
+TRAINED = [path for path in RUNNABLE if path not in PROBES]
 HOSTS = ('mmdet', 'mmseg', 'mmpretrain')
 
 
@@ -54,11 +59,21 @@ def code_faults(text: str) -> Iterator[str]:
 
 
 def test_there_are_configs_for_all_three_hosts():
-    scopes = {Config.fromfile(path).default_scope for path in RUNNABLE}
+    scopes = {Config.fromfile(path).default_scope for path in TRAINED}
     assert scopes == set(HOSTS)
 
 
-@pytest.mark.parametrize('path', RUNNABLE, ids=name)
+@pytest.mark.parametrize('path', PROBES, ids=name)
+def test_a_plan_of_probes_names_configs_that_there_are(path):
+    plan = read_plan(Config.fromfile(path), 'cpu')
+    named = [one.config for one in plan.candidates.values() if one.config]
+    named += [one.config for one in plan.targets.values()]
+    for config in named:
+        assert (REPOSITORY / config).is_file(), config
+    assert plan.main_layer.split()[0] in {one.partition(':')[0] for one in plan.layers}
+
+
+@pytest.mark.parametrize('path', TRAINED, ids=name)
 def test_a_config_loads_and_keeps_its_hosts_scope(path):
     cfg = Config.fromfile(path)
     assert cfg.default_scope in HOSTS

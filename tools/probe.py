@@ -1,6 +1,6 @@
 """What do pre-trainings keep for classification, layer by layer? Probes of several.
 
-    python tools/probe.py configs/probes/r18_world.py
+    python tools/probe.py configs/transfer_cls/probes_r18_world.py
 
 keeps the features of every candidate and layer that CONFIG names, fits linear probes,
 and fills Tables 5, 6 and 8 of Li et al. 2019 and the Caltech-256 column of its Table 7
@@ -21,7 +21,7 @@ def parse_args() -> argparse.Namespace:
     """Parse the arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        'config', help='what is probed, such as those in configs/probes'
+        'config', help='what is probed, such as configs/transfer_cls/probes_*.py'
     )
     parser.add_argument(
         '--work-dir', type=Path, help='work_dirs and the name of CONFIG by default'

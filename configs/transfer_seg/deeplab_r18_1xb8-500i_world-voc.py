@@ -8,7 +8,9 @@ any candidate: --cfg-options load_from=PATH.
 Command: python tools/train.py
 configs/transfer_seg/deeplab_r18_1xb8-500i_world-voc.py
 Data and candidates: bash tools/embedded_candidates.sh
-Expected: not measured yet.
+Expected: mIoU of 0.160 from det (seeds 0 to 2: 0.132 0.179 0.169), 0.583 from cls
+(0.566 0.592 0.591), and with a rate of 0.18 0.399 from Cls -> Det (0.304 0.429 0.465);
+90 seconds on one of two busy cores.
 """
 
 _base_ = [
@@ -99,7 +101,7 @@ val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='SGD', lr=0.05, momentum=0.9, weight_decay=0.0005),
+    optimizer=dict(type='SGD', lr=0.06, momentum=0.9, weight_decay=0.0005),
 )
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),

@@ -287,7 +287,7 @@ def layouts(plan: ProbePlan, tables: Mapping[str, Sequence[dict]]) -> str:
             targets = list(dict.fromkeys(row['target'] for row in own))
             cells = {
                 name: [_cell(own, candidate=name, target=target) for target in targets]
-                for name in plan.candidates
+                for name in dict.fromkeys(row['candidate'] for row in own)
             }
             parts.append(f'### {title}\n\n{_markdown("candidate", targets, cells)}')
     return '\n'.join(parts)

@@ -6,17 +6,17 @@ instances and the object's share) and in another one; fine-tuned candidates besi
 where their predictions are (python tools/benchmarks/embedded_transfer.py
 classification makes those, and then runs this).
 
-Command: python tools/probe.py configs/probes/r18_world.py
+Command: python tools/probe.py configs/transfer_cls/probes_r18_world.py
 Candidates: bash tools/embedded_candidates.sh
 Data: python tools/make_world.py --out work_dirs/world_small --size small --seed 0
 --formats caltech256 sun397 flowers102
 Expected: not measured yet.
 """
 
-_weights = 'work_dirs/embedded_candidates'
+_weights = 'work_dirs/embedded_candidates/'
 _classifier = 'configs/cls_pretrain/cls_r18-c5_1xb32-21e_world-imagenet-loc.py'
 _detector = 'configs/sniper/sniper_r18-c4c5_1xb16-4e_world-imagenet-loc.py'
-_tuned = 'work_dirs/embedded_'
+_tuned = 'work_dirs/embedded_TARGET/finals/{candidate}/seed_{seed}/predictions.npz'
 
 seeds = [0, 1, 2]
 baseline = 'cls'
@@ -25,17 +25,17 @@ candidates = {
     # Fine-tuned for twice as long; there is nothing else to probe.
     'scratch-longer': dict(),
     'cls': dict(
-        config=_classifier, checkpoint=f'{_weights}/cls/seed_{{seed}}/epoch_21.pth'
+        config=_classifier, checkpoint=f'{_weights}cls/seed_{{seed}}/epoch_21.pth'
     ),
     'det': dict(
-        config=_detector, checkpoint=f'{_weights}/det/seed_{{seed}}/epoch_4.pth'
+        config=_detector, checkpoint=f'{_weights}det/seed_{{seed}}/epoch_4.pth'
     ),
     'cls-longer': dict(
         config=_classifier,
-        checkpoint=f'{_weights}/cls-longer/seed_{{seed}}/epoch_21.pth',
+        checkpoint=f'{_weights}cls-longer/seed_{{seed}}/epoch_21.pth',
     ),
     'cls-det': dict(
-        config=_detector, checkpoint=f'{_weights}/cls-det/seed_{{seed}}/epoch_4.pth'
+        config=_detector, checkpoint=f'{_weights}cls-det/seed_{{seed}}/epoch_4.pth'
     ),
 }
 targets = {
@@ -45,7 +45,7 @@ targets = {
             config=f'configs/transfer_cls/r18-c5_1xb32-200i_world-{name}.py',
             # Of the real sets' classes those of the world have images.
             has_all_classes=False,
-            fine_tuned=f'{_tuned}{name}/finals/{{candidate}}/seed_{{seed}}/predictions.npz',
+            fine_tuned=_tuned.replace('TARGET', name),
         )
         for name in ('caltech256', 'sun397', 'flowers102')
     },
