@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 from mmdetxfer.checkpoints.receipt import joint_hash, tensor_hash
+from mmdetxfer.checkpoints.settle_convention import weights_named_in
 from mmdetxfer.config_hash import config_hash
 from mmdetxfer.datasets import guarded
 from mmdetxfer.engine.frozen_features import (
@@ -135,10 +136,11 @@ def extract_as_told(
     with DefaultScope.overwrite_default_scope(data.get('default_scope', 'mmpretrain')):
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
     ids, labels = labelled_images(dataset, image_root(cfg))
-    weights = f'drawn with seed {args.seed}'
-    if args.checkpoint is not None:
-        # Of an address: of what was fetched from it.
-        weights = file_hash(args.checkpoint)
+    # Of an address: of what was fetched from it.
+    weights = file_hash(args.checkpoint) if args.checkpoint else ''
+    if not weights:
+        begun = ', '.join(f'{one} {file_hash(one)}' for one in weights_named_in(cfg))
+        weights = f'{begun or "drawn"} with seed {args.seed}'
     pipeline = data.test_pipeline
     wanted = FeatureManifest(
         weights=weights,

@@ -102,7 +102,7 @@ train_all() {
     --formats imagenet_loc
 target=work_dirs/world_small
 "$PYTHON" tools/make_world.py --out "$target" --size small \
-    --formats voc2007 voc2012 sbd occlusion
+    --formats voc2007 voc2012 sbd occlusion caltech256 sun397 flowers102
 "$PYTHON" tools/dataset_converters/voc_sbd.py "$target/VOCdevkit" \
     "$target/VOCdevkit/VOCaug"
 train_all "$first"

@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from tool_runner import CLS, DET, PLAIN, REPOSITORY
 
+from mmdetxfer.checkpoints.writing import sha256_of_file
 from mmdetxfer.engine.frozen_features import (
     FrozenFeatures,
     LayerRequest,
@@ -174,6 +175,24 @@ def test_without_weights_they_are_drawn_with_a_seed(tools, here):
     options += ('model.roi_head.bbox_head.fc_out_channels=64',)
     ended = tools(TOOL, CONFIG, *words, *options, cwd=here, fails=True)
     assert 'first: it holds features of another network; name' in ended.printed
+
+
+def test_weights_that_the_config_begins_with_are_named(tools, here, checkpoint):
+    words = ('--data', CLS, '--part', 'val', '--out', 'x')
+    child = here / 'begun.py'
+    init = dict(type='Pretrained', checkpoint=str(checkpoint), prefix='backbone.')
+    init = dict(init, _delete_=True)
+    child.write_text(
+        f'_base_ = {str(CONFIG)!r}\nmodel = dict(backbone=dict(init_cfg={init}))\n'
+    )
+    tools(TOOL, child, *words, cwd=here)
+    found = read_manifest(here / 'x').weights
+    assert str(checkpoint) in found and sha256_of_file(checkpoint) in found
+    first = load_features(here / 'x', 'Conv5 1x1').features
+    tools(TOOL, CONFIG, checkpoint, *words[:-1], 'y', cwd=here)
+    # The same backbone, and the same convention.
+    second = load_features(here / 'y', 'Conv5 1x1').features
+    np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize(
