@@ -28,6 +28,9 @@ def frozen_network(
         renamed: Under which name a tensor counts as being there.
     """
     settings = cfg.model.copy()
+    if cfg.get('data_preprocessor') is not None:
+        # As the Runner does: mmpretrain's and mmseg's configs have it beside the model.
+        settings.setdefault('data_preprocessor', cfg.data_preprocessor)
     if checkpoint is None:
         set_random_seed(seed)
     elif settings.get('backbone'):

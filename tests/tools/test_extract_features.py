@@ -23,6 +23,7 @@ from mmdetxfer.errors import UserError
 from mmdetxfer.extraction import extract_features
 from mmdetxfer.feature_files import load_features, read_manifest
 from mmdetxfer.models.named_layers import NamedLayers
+from mmdetxfer.predictions import load_predictions
 
 CONFIG = REPOSITORY / 'configs/sniper/sniper_r18-c4c5_1xb16-14e_world-voc.py'
 TOOL = 'extract_features.py'
@@ -175,6 +176,21 @@ def test_without_weights_they_are_drawn_with_a_seed(tools, here):
     options += ('model.roi_head.bbox_head.fc_out_channels=64',)
     ended = tools(TOOL, CONFIG, *words, *options, cwd=here, fails=True)
     assert 'first: it holds features of another network; name' in ended.printed
+
+
+def test_a_classifiers_own_head_on_pooled_features_is_its_test(tools, here, trained):
+    """Its preprocessor stands beside the model, in the config."""
+    weights = (trained[CLS] / 'last_checkpoint').read_text()
+    words = ('--data', CLS, '--part', 'test', '--out', 'x')
+    tools(TOOL, CLS, weights, *words, cwd=here)
+    features = load_features(here / 'x', 'Conv5 1x1')
+    state = torch.load(weights, weights_only=True)['state_dict']
+    scores = torch.tensor(features.features) @ state['head.fc.weight'].T
+    scores = (scores + state['head.fc.bias']).softmax(1)
+    tools('test.py', CLS, weights, '--out', 'found.npz', cwd=here)
+    found = load_predictions(here / 'found.npz')
+    assert found.image_ids == features.image_ids
+    np.testing.assert_allclose(scores, found.columns['scores'], rtol=1e-3, atol=1e-5)
 
 
 def test_weights_that_the_config_begins_with_are_named(tools, here, checkpoint):
