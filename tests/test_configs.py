@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ HOSTS = ('mmdet', 'mmseg', 'mmpretrain')
 
 def name(path: Path) -> str:
     return path.stem
+
+
+@cache
+def loaded(path: Path) -> Config:
+    """Load a config once: it takes longer than what is asked of it."""
+    return Config.fromfile(path)
 
 
 def docstring_faults(text: str, path: str) -> Iterator[str]:
@@ -59,13 +66,13 @@ def code_faults(text: str) -> Iterator[str]:
 
 
 def test_there_are_configs_for_all_three_hosts():
-    scopes = {Config.fromfile(path).default_scope for path in TRAINED}
+    scopes = {loaded(path).default_scope for path in TRAINED}
     assert scopes == set(HOSTS)
 
 
 @pytest.mark.parametrize('path', PROBES, ids=name)
 def test_a_plan_of_probes_names_configs_that_there_are(path):
-    plan = read_plan(Config.fromfile(path), 'cpu')
+    plan = read_plan(loaded(path), 'cpu')
     named = [one.config for one in plan.candidates.values() if one.config]
     named += [one.config for one in plan.targets.values()]
     for config in named:
@@ -75,7 +82,7 @@ def test_a_plan_of_probes_names_configs_that_there_are(path):
 
 @pytest.mark.parametrize('path', TRAINED, ids=name)
 def test_a_config_loads_and_keeps_its_hosts_scope(path):
-    cfg = Config.fromfile(path)
+    cfg = loaded(path)
     assert cfg.default_scope in HOSTS
     assert {'model', 'train_dataloader', 'train_cfg', 'optim_wrapper'} <= cfg.keys()
     # The tools name the folder after the config.
@@ -104,7 +111,7 @@ def header_options(path: Path) -> list[str]:
 )
 def test_options_in_a_header_are_settings_that_the_config_has(path):
     """Where the last name is new, what it belongs to is there."""
-    cfg = Config.fromfile(path)
+    cfg = loaded(path)
     for option in header_options(path):
         key = option.split('=')[0]
         node = cfg

@@ -61,34 +61,16 @@ def kill_and_resume(cfg_of, kills):
     return lines[-1]
 
 
-@pytest.mark.parametrize(
-    'kills',
-    [
-        pytest.param([('save', 2)], id='during a save'),
-        pytest.param(
-            [('train_epoch', 1), ('train_iter', 6), ('val_iter', 30)], id='three kills'
-        ),
-    ],
-)
-def test_a_killed_epoch_training_goes_on_bit_for_bit(
-    data, whole_epochs, tmp_path, kills
-):
+def test_a_killed_epoch_training_goes_on_bit_for_bit(data, whole_epochs, tmp_path):
+    """Killed three times: in the second epoch, in a save, and in a validation."""
+    kills = [('train_iter', 14), ('save', 1), ('val_iter', 8)]
     kill_and_resume(lambda: config(data, tmp_path / 'run', True), kills)
     assert_same_training(tmp_path / 'run', whole_epochs, 'epoch_2.pth')
 
 
-@pytest.mark.parametrize(
-    'kills',
-    [
-        pytest.param([('train_iter', 7)], id='within the first epoch'),
-        pytest.param([('save', 3), ('val_iter', 3)], id='a save, then a validation'),
-    ],
-)
-def test_iteration_checkpoints_resume_within_an_epoch(
-    data, whole_epochs, tmp_path, kills
-):
+def test_iteration_checkpoints_resume_within_an_epoch(data, whole_epochs, tmp_path):
     """Saved every 4 iterations of 11 an epoch: the third save lies at batch 1 of 11."""
-    folder = tmp_path / 'run'
+    folder, kills = tmp_path / 'run', [('save', 3), ('val_iter', 3)]
     line = kill_and_resume(lambda: config(data, folder, True, interval=4), kills)
     assert 'seed 3' in line
     assert trace(folder) == trace(whole_epochs)
@@ -99,16 +81,10 @@ def test_iteration_checkpoints_resume_within_an_epoch(
     assert all(torch.equal(found[key], wanted[key]) for key in wanted)
 
 
-@pytest.mark.parametrize(
-    'kills',
-    [
-        pytest.param([('train_iter', 6)], id='between checkpoints'),
-        pytest.param([('save', 2), ('val_iter', 4)], id='a save, then a validation'),
-    ],
-)
 def test_a_killed_iteration_training_goes_on_bit_for_bit(
-    data, whole_iterations, tmp_path, kills
+    data, whole_iterations, tmp_path
 ):
+    kills = [('save', 2), ('val_iter', 4)]
     kill_and_resume(lambda: config(data, tmp_path / 'run', False), kills)
     assert_same_training(tmp_path / 'run', whole_iterations, 'iter_22.pth')
 
