@@ -128,6 +128,18 @@ def test_bands_are_compared_with_equal_counts_by_dilations(monkeypatch):
         trimap_speed.main.__wrapped__()
 
 
+def test_an_extraction_is_timed_beside_the_bare_forward_pass():
+    command = [sys.executable, str(BENCHMARKS / 'extraction_speed.py')]
+    words = ['--images', '2', '--size', '64', '--batch-size', '2', '--rounds', '1']
+    done = subprocess.run([*command, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (ratio,) = re.findall(r'ratio of the times (\d+\.\d+) ', done.stdout)
+    assert float(ratio) > 0
+    words[1] = '0'
+    done = subprocess.run([*command, *words], capture_output=True, text=True)
+    assert done.returncode == 1 and '64 pixels or more, got 0, 2, 1, 64' in done.stderr
+
+
 def test_probes_are_timed_beside_scikit_learns():
     """On a small set: as good as its to a millionth, by its own objective."""
     command = [sys.executable, str(BENCHMARKS / 'probe_speed.py'), '--path']
