@@ -66,7 +66,7 @@ def probe(args: argparse.Namespace) -> None:
     ]
     heads = ('table', 'target', 'candidate', 'group')
     Console(width=120).print(difference_table(rows, heads))
-    for row in tables.get('bests', []):
+    for row in tables['best']:
         if row['score'] == 'top-1' and row['table'] != 'layers':
             names = ', '.join(row['candidates'])
             where = f'{row["target"]}, {row["table"]}'

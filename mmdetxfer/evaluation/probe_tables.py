@@ -33,6 +33,13 @@ from mmdetxfer.probing import (
 from mmdetxfer.scoring.classification import TOP1, accuracy_records
 
 LAYERS, PROBES, TUNED, FEW = 'layers', 'probes', 'fine-tuned', 'few-shot'
+_TABLES = {
+    'scores': 'score',
+    'differences': 'difference',
+    'best': 'best',
+    'fits': 'fit',
+    'transferability': 'transferability',
+}
 
 
 def probed_tables(
@@ -76,9 +83,9 @@ def probed_tables(
         records += _few_shot_records(plan, target, own, *settings)
         records += _tuned_records(plan, target, num_resamples)
         records += _plain_records(plan, own)
-    kinds = dict.fromkeys(row['kind'] for row in records)
     return {
-        f'{kind}s': [row for row in records if row['kind'] == kind] for kind in kinds
+        table: [row for row in records if row['kind'] == kind]
+        for table, kind in _TABLES.items()
     }
 
 

@@ -1,7 +1,8 @@
 """Nearest neighbours: what the images close by are, without any training.
 
 Neighbours by the cosine vote for their class with exp(cosine / temperature), as is
-usual for self-supervised features (Wu et al. 2018). Features are taken as they are.
+usual for self-supervised features (Wu et al. 2018). Features are taken as they are; one
+that is 0 throughout has a cosine of 0 with all.
 """
 
 import numpy as np
@@ -73,10 +74,10 @@ def _directions(
 ) -> Tensor:
     own = as_tensor(features).to(device, torch.float32)
     lengths = own.norm(dim=1, keepdim=True)
-    is_bad = ~(torch.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0))
+    is_bad = ~torch.isfinite(lengths[:, 0])
     if is_bad.any():
         raise ValueError(
-            f'{name}: expected finite rows that are not all 0, row '
-            f'{int(is_bad.int().argmax())} is none'
+            f'{name}: expected finite numbers, row {int(is_bad.int().argmax())} has '
+            'others'
         )
-    return own / lengths
+    return own / torch.where(lengths > 0, lengths, 1)

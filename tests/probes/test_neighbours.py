@@ -28,6 +28,14 @@ def test_each_image_asks_all_others():
     assert votes.argmax(1).tolist() == [0, 0, 1, 1, 0]
 
 
+def test_what_is_zero_throughout_has_no_direction():
+    """Its cosine is 0 with all: behind 1, before -1; asked, all weigh the same."""
+    known = np.array([[1.0, 0], [0, 0], [-1, 0]])
+    votes = neighbour_scores(known, [0, 1, 2], [[1.0, 0], [0, 0]], 3, 3, 1.0)
+    expected = [[1, np.exp(-1), np.exp(-2)], [1, 1, 1]]
+    np.testing.assert_allclose(votes, expected, rtol=1e-5)
+
+
 def test_classes_are_scikit_learns():
     """Of equal weights: at a high temperature the votes are counts."""
     features, labels = overlapping(120, 6, 3)
@@ -45,8 +53,8 @@ def test_classes_are_scikit_learns():
         (dict(labels=[0]), r'got \(2, 2\), 1 classes and \(1, 2\)'),
         (dict(labels=[0, 2]), 'labels: expected 0 to 1, got 0 to 2'),
         (dict(queries=[[1.0]]), r'got \(2, 2\), 2 classes and \(1, 1\)'),
-        (dict(queries=[[0.0, 0]]), 'queries: expected finite rows that are not all 0'),
-        (dict(features=[[1.0, 0], [np.nan, 0]]), 'features: .*, row 1 is none'),
+        (dict(queries=[[np.inf, 0]]), 'queries: expected finite numbers, row 0 has o'),
+        (dict(features=[[1.0, 0], [np.nan, 0]]), 'features: .*, row 1 has'),
         (
             dict(features=[[1.0, 0]], labels=[0], queries=None),
             'expected neighbours to vote, got 1 known images',
