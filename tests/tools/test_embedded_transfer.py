@@ -319,11 +319,11 @@ def test_classifiers_of_three_targets_and_then_probes(tool, args, monkeypatch):
     args.task, args.work_dir = 'classification', None
     tool.main()
     trainings = [words for name, words in calls if name == 'train.py']
-    # Five candidates with six settings; three seeds of each, and of scratch for longer.
-    assert len(trainings) == 3 * (30 + 15 + 3)
+    # Five candidates with eight settings; three seeds of each, and scratch for longer.
+    assert len(trainings) == 3 * (40 + 15 + 3)
     finals = [words for words in trainings if 'finals' in words[2]]
     for words in finals:
-        assert {'optim_wrapper.optimizer.lr=0.1'} <= set(words)
+        assert {'optim_wrapper.optimizer.lr=0.3'} <= set(words)
         assert 'optim_wrapper.optimizer.weight_decay=0.0001' in words
         assert ('load_from=None' in words) == ('scratch' in words[2])
     targets = {Path(words[2]).parts[-4] for words in finals}

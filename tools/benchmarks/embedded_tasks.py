@@ -121,6 +121,9 @@ SEGMENTATION = Task(
 )
 
 
+RATES, DECAYS = (0.01, 0.03, 0.1, 0.3), (0.0001, 0.001)
+
+
 def classification(name: str, split: str) -> Task:
     """Return the transfer to a target of configs/transfer_cls.
 
@@ -132,7 +135,7 @@ def classification(name: str, split: str) -> Task:
     return Task(
         transfer=transfer,
         scratch=transfer,
-        settings=tuple((r, d) for r in (0.01, 0.03, 0.1) for d in (0.0001, 0.001)),
+        settings=tuple((r, d) for r in RATES for d in DECAYS),
         without=('load_from=None', 'custom_hooks=[]'),
         longer=('train_cfg.max_iters=400', 'param_scheduler.0.T_max=400'),
         part=('train_dataloader.dataset.part=learn',),

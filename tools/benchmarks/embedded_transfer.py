@@ -147,8 +147,8 @@ def print_trials(
     chosen: dict[str, Setting],
 ) -> None:
     """Print what was tried and chosen."""
-    heads = (f'{name_of(one)}: {", ".join(task.scores)}' for one in task.settings)
-    table = Table('candidate', *heads)
+    heads = (' '.join(map(str, one)) for one in task.settings)
+    table = Table('candidate', *heads, title=f'{", ".join(task.scores)} by rate')
     for name, by_setting in scores.items():
         cells = [
             ', '.join(f'{value:.3f}' for value in by_setting[one])
