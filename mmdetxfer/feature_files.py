@@ -24,7 +24,8 @@ from mmdetxfer.checkpoints.writing import (
 from mmdetxfer.errors import UserError
 from mmdetxfer.probes.feature_set import FeatureSet
 
-FORMAT_VERSION = 1
+# Raised by hand when features of the same would be others.
+FORMAT_VERSION = 2
 MANIFEST = 'features.json'
 
 

@@ -1,158 +1,38 @@
 """Probes of several candidates on several targets: features, fits, and their records.
 
 Each fit is a file of its own that says what it was made of, so that a call that was
-killed goes on where it was; what another plan, other weights or other images made is
-made again.
+killed goes on where it was; what other settings made is made again. Features of other
+weights, layers or images are refused: they take long.
 """
 
 import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from mmengine.config import Config
 
 from mmdetxfer.checkpoints.writing import sha256_of_file, write_text_atomically
 from mmdetxfer.errors import UserError
 from mmdetxfer.feature_files import MANIFEST, load_features, read_manifest
 from mmdetxfer.predictions import load_predictions
+from mmdetxfer.probe_plan import ProbePlan
 from mmdetxfer.probes import (
-    STRENGTHS,
-    ProbeSettings,
     accuracy,
     eigenbasis,
     few_shot_probe,
     h_score,
     log_evidence,
     neighbour_scores,
+    present_classes,
     scored_probe,
 )
 from mmdetxfer.probes.feature_set import FeatureSet
 
 PARTS = ('train', 'test')
-MANY_FEATURES = 10_000
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A pre-training that is probed.
-
-    Args:
-        config: Of its network; None for one that is fine-tuned alone.
-        checkpoint: Its weights, with ``{seed}`` for the seed; None draws them.
-        seeds: Of the chain.
-    """
-
-    config: str | None = None
-    checkpoint: str | None = None
-    seeds: tuple[int, ...] = (0,)
-
-
-@dataclass(frozen=True)
-class Target:
-    """What is classified.
-
-    Args:
-        config: A classification config, whose train and test images count.
-        fine_tuned: Predictions of fine-tuned candidates for its test images, with
-            ``{candidate}`` and ``{seed}``.
-        has_all_classes: Whether a class without an image is an error; else it does not
-            count.
-    """
-
-    config: str
-    fine_tuned: str | None = None
-    has_all_classes: bool = True
-
-
-@dataclass(frozen=True)
-class ProbePlan:
-    """All that ``tools/probe.py`` does.
-
-    Args:
-        candidates: By name.
-        targets: By name.
-        baseline: The candidate that others are compared with.
-        layers: As ``tools/extract_features.py`` takes them.
-        main_layer: The layer that candidates are compared at, such as 'Conv5 1x1'.
-        settings: How probes are fitted.
-        shots: Images a class of few-shot probes of the main layer.
-        draws: How often these are drawn.
-        batch_size: Images at a time.
-        strengths_of_many: What is tried for layers of more than 10,000 features.
-    """
-
-    candidates: Mapping[str, Candidate]
-    targets: Mapping[str, Target]
-    baseline: str
-    layers: tuple[str, ...]
-    main_layer: str = 'Conv5 1x1'
-    settings: ProbeSettings = ProbeSettings()
-    shots: tuple[int, ...] = (1, 5, 10, 25)
-    draws: int = 3
-    batch_size: int = 32
-    strengths_of_many: tuple[float, ...] = STRENGTHS[::5]
-
-    def settings_of(self, num_features: int) -> ProbeSettings:
-        """Return how probes of so many features are fitted."""
-        if num_features <= MANY_FEATURES:
-            return self.settings
-        return replace(self.settings, strengths=self.strengths_of_many)
-
-    @property
-    def probed(self) -> list[str]:
-        """Names of the candidates that have a network to probe."""
-        return [name for name, one in self.candidates.items() if one.config]
-
-
-def read_plan(cfg: Config, device: str) -> ProbePlan:
-    """Return what a config plans; what is unknown or missing in it is refused.
-
-    Args:
-        cfg: Its keys are the arguments of ``ProbePlan``; candidates and targets are
-            dicts of those of their classes, ``seeds`` serves all candidates without
-            their own, and strengths, held_out, seed and is_standardised are the
-            settings'.
-        device: Where probes are fitted.
-    """
-    # Names with a line before are the config's own.
-    content = {k: v for k, v in cfg.to_dict().items() if not k.startswith('_')}
-    seeds = tuple(content.pop('seeds', (0,)))
-    own = {key: content.pop(key) for key in SETTINGS if key in content}
-    own['strengths'] = tuple(own.get('strengths', STRENGTHS))
-    try:
-        candidates = {
-            name: Candidate(**{'seeds': seeds, **one})
-            for name, one in content.pop('candidates').items()
-        }
-        targets = {name: Target(**one) for name, one in content.pop('targets').items()}
-        lists = {key: tuple(content.pop(key)) for key in LISTS if key in content}
-        plan = ProbePlan(
-            candidates,
-            targets,
-            settings=ProbeSettings(**own, device=device),
-            **lists,
-            **content,
-        )
-    except (KeyError, TypeError) as error:
-        raise UserError(
-            f'{cfg.filename}: expected candidates, targets, baseline and layers, as in '
-            f'configs/transfer_cls/probes_*.py; {error}'
-        ) from error
-    if plan.baseline not in plan.probed:
-        raise UserError(
-            f'{cfg.filename}: expected a baseline among {", ".join(plan.probed)}, '
-            f'got {plan.baseline!r}'
-        )
-    return plan
-
-
-SETTINGS = ('strengths', 'held_out', 'seed', 'is_standardised')
-LISTS = ('layers', 'shots', 'strengths_of_many')
 
 
 @dataclass(frozen=True)
@@ -240,17 +120,17 @@ def fitted(
         say: Told of each fit.
     """
     hashes = [sha256_of_file(folders[part] / MANIFEST) for part in PARTS]
-    found = {}
+    digest, found = _digest(plan, place, hashes), {}
     for layer in read_manifest(folders['train']).layers:
-        parts = [load_features(folders[part], layer) for part in PARTS]
-        digest = _digest(plan, place, hashes, parts[0].features.shape[1])
         path = place.below(work_dir / 'probes') / f'{layer.replace(" ", "-")}.json'
         found[layer] = _kept(path, digest)
         if found[layer] is not None:
             continue
         begun = time.monotonic()
-        parts = _with_classes(parts, plan.targets[place.target], place.target)
+        parts = [load_features(folders[part], layer) for part in PARTS]
         try:
+            if not plan.targets[place.target].has_all_classes:
+                parts = _with_present_classes(*parts)
             own = _fit(plan, layer, *parts)
         except ValueError as error:
             raise UserError(
@@ -272,11 +152,9 @@ def fitted(
 FITS_VERSION = 1
 
 
-def _digest(
-    plan: ProbePlan, place: Place, hashes: Sequence[str], num_features: int
-) -> str:
+def _digest(plan: ProbePlan, place: Place, hashes: Sequence[str]) -> str:
     """Return a hash of all that a fit depends on."""
-    settings = asdict(plan.settings_of(num_features))
+    settings = asdict(plan.settings)
     del settings['device']
     shots = dict(main=plan.main_layer, shots=plan.shots, draws=plan.draws)
     has_all = plan.targets[place.target].has_all_classes
@@ -293,33 +171,19 @@ def _kept(path: Path, digest: str) -> dict | None:
     return found if found.get('made_of') == digest else None
 
 
-def _with_classes(
-    parts: Sequence[FeatureSet], target: Target, name: str
-) -> list[FeatureSet]:
-    """Return the parts with the classes that count."""
-    train, test = parts
-    if target.has_all_classes or not train.missing_classes():
-        return [train, test]
-    present, labels = np.unique(train.labels, return_inverse=True)
-    unknown = np.setdiff1d(test.labels, present)
-    if len(unknown):
-        raise UserError(
-            f'{name}: expected classes of the test among those to learn from, '
-            f'{train.classes[unknown[0]]!r} is not'
-        )
-    classes = tuple(train.classes[label] for label in present)
-    rows = np.searchsorted(present, test.labels)
+def _with_present_classes(train: FeatureSet, test: FeatureSet) -> list[FeatureSet]:
+    """Return the parts with the classes that have images to learn from."""
+    classes, labels = present_classes(train.classes, train.labels, test.labels)
     return [
-        FeatureSet(train.features, labels, train.image_ids, classes),
-        FeatureSet(test.features, rows, test.image_ids, classes),
+        FeatureSet(one.features, own, one.image_ids, classes)
+        for one, own in zip((train, test), labels, strict=True)
     ]
 
 
 def _fit(plan: ProbePlan, layer: str, train: FeatureSet, test: FeatureSet) -> dict:
     """Return the scores of a layer; of the main layer also what needs no fit."""
     tables = (train.features, train.labels, test.features, test.labels, train.classes)
-    settings = plan.settings_of(train.features.shape[1])
-    choice, found = scored_probe(*tables, settings)
+    choice, found = scored_probe(*tables, plan.settings)
     own = dict(
         num_features=train.features.shape[1],
         strength=choice.probe.strength,
@@ -331,13 +195,15 @@ def _fit(plan: ProbePlan, layer: str, train: FeatureSet, test: FeatureSet) -> di
         return own
     own['few_shot'] = {
         str(shots): [
-            few_shot_probe(*tables, shots, draw, settings).is_right.astype(int).tolist()
+            few_shot_probe(*tables, shots, draw, plan.settings)
+            .is_right.astype(int)
+            .tolist()
             for draw in range(plan.draws)
         ]
         for shots in plan.shots
         if shots <= np.bincount(train.labels).min()
     }
-    device, num_classes = settings.device, len(train.classes)
+    device, num_classes = plan.settings.device, len(train.classes)
     own['transferability'] = {
         'LogME': log_evidence(train.features, train.labels, num_classes, device),
         'H-score': h_score(

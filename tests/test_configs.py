@@ -10,7 +10,7 @@ import pytest
 from mmengine.config import Config
 from modelindex.load_model_index import load as load_model_index
 
-from mmdetxfer.probing import read_plan
+from mmdetxfer.probe_plan import read_plan
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = sorted((REPOSITORY / 'configs').rglob('*.py'))

@@ -48,7 +48,7 @@ def probe(args: argparse.Namespace) -> None:
     )
     from mmdetxfer.evaluation.probe_tables import layouts, probed_tables
     from mmdetxfer.plots import draw_groups, draw_layers
-    from mmdetxfer.probing import read_plan
+    from mmdetxfer.probe_plan import read_plan
 
     work_dir = args.work_dir or Path('work_dirs') / Path(args.config).stem
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')

@@ -50,7 +50,7 @@ layers = [
     'Conv2',
     'Conv3',
     'Conv4',
-    'Conv5:1,2,4,whole',
+    'Conv5:1,2,4',
     'ConvProj:1,2,4,whole',
     'FC1',
     'FC2',

@@ -36,12 +36,14 @@ probe_is_scored_on = dict(
 )
 
 custom_hooks = [
+    # As in the base.
+    dict(type='mmdetxfer.InputPixelsHook'),
     dict(
         type='mmdetxfer.LinearProbeHook',
         train_dataloader=probe_learns_from,
         test_dataloader=probe_is_scored_on,
         layers=layers,
-    )
+    ),
 ]
 test_dataloader = dict(_delete_=True, **probe_is_scored_on)
 test_evaluator = dict(_delete_=True, type='mmdetxfer.LinearProbeEvaluator')

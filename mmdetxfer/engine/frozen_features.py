@@ -158,8 +158,12 @@ class FrozenFeatures:
             )
         data = dict(inputs=images, data_samples=None)
         inputs = self.model.data_preprocessor(data, False)['inputs']
-        with torch.backends.cudnn.flags(allow_tf32=False):
+        cudnn = torch.backends.cudnn
+        before, cudnn.allow_tf32 = cudnn.allow_tf32, False
+        try:
             maps = self.layers(inputs.float(), [one.layer for one in self.requests])
+        finally:
+            cudnn.allow_tf32 = before
         try:
             found = {
                 one.key: pooled(maps[one.layer], one.pooling) for one in self.requests

@@ -6,10 +6,14 @@ from typing import Any
 from mmengine.dist import is_main_process
 from mmengine.hooks import EMAHook, Hook
 from mmengine.model import is_model_wrapper
+from mmengine.runner import IterBasedTrainLoop
+from torch import nn
 
+from mmdetxfer.engine.frozen_features import requests_for
 from mmdetxfer.engine.probe_images import ProbeImages, probe_evaluator, probed
 from mmdetxfer.engine.random_state import kept_random_state
 from mmdetxfer.errors import UserError
+from mmdetxfer.models.named_layers import NamedLayers
 from mmdetxfer.registry import HOOKS
 
 
@@ -73,6 +77,12 @@ class LinearProbeHook(Hook):
                 for part, loader in self.loaders.items()
             }
             self.evaluator = probe_evaluator(self.settings, self.images)
+        layers = NamedLayers(_unwrapped(runner.model))
+        requests_for(layers, self.layers, self.pooling, runner.logger.info)
+        if self.by_epoch and isinstance(runner.train_loop, IterBasedTrainLoop):
+            raise UserError(
+                'LinearProbeHook: expected by_epoch=False in a training by iterations'
+            )
 
     def after_train_epoch(self, runner: Any) -> None:
         """Probe at the end of every so manyth epoch."""
@@ -87,7 +97,7 @@ class LinearProbeHook(Hook):
             self._probe(runner, runner.iter + 1)
 
     def _probe(self, runner: Any, step: int) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = _unwrapped(runner.model)
         averaging = [hook for hook in runner.hooks if isinstance(hook, EMAHook)]
         settings = (self.images, self.layers, self.pooling, self.evaluator)
         with kept_random_state():
@@ -95,6 +105,10 @@ class LinearProbeHook(Hook):
                 hook.before_val_epoch(runner)
             try:
                 scores = probed(model, *settings, runner.logger.info)
+            except UserError as error:
+                # Features of an early network may all be 0; the training goes on.
+                runner.logger.warning(f'no linear probe: {error}')
+                return
             finally:
                 for hook in averaging:
                     hook.after_val_epoch(runner)
@@ -107,3 +121,7 @@ class LinearProbeHook(Hook):
         runner.logger.info(f'linear probe, {kind} {step}: {", ".join(words)}')
         if is_main_process():
             runner.visualizer.add_scalars(scores, step=step)
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    return model.module if is_model_wrapper(model) else model

@@ -39,6 +39,11 @@ class ProbeImages:
         self.batch_size = loader.get('batch_size', 32)
         self.num_workers = loader.get('num_workers', 0)
         _, self.labels = labelled_images(self.dataset, None)
+        if len(self.labels) < get_world_size():
+            raise UserError(
+                f'linear probes: expected an image or more for each of '
+                f'{get_world_size()} ranks, got {len(self.labels)}'
+            )
 
     def own_rows(self) -> range:
         """Return the images of this rank."""

@@ -15,7 +15,12 @@ from mmengine.evaluator import Evaluator
 
 from mmdetxfer.engine.rank_exchange import RankExchange
 from mmdetxfer.errors import UserError
-from mmdetxfer.probes import STRENGTHS, ProbeSettings, scored_probe
+from mmdetxfer.probes import (
+    STRENGTHS,
+    ProbeSettings,
+    present_classes,
+    scored_probe,
+)
 from mmdetxfer.registry import EVALUATOR
 
 PARTS = ('train', 'test')
@@ -36,6 +41,8 @@ class LinearProbeEvaluator(Evaluator):
         seed: Of the draw of those images.
         is_standardised: Whether features are divided by their deviation.
         device: Where probes are fitted; the GPU if there is one by default.
+        has_all_classes: Whether a class without an image is an error; else it does not
+            count.
     """
 
     def __init__(
@@ -45,13 +52,18 @@ class LinearProbeEvaluator(Evaluator):
         seed: int = 0,
         is_standardised: bool = True,
         device: str | None = None,
+        has_all_classes: bool = True,
     ) -> None:
         """Take the settings."""
         super().__init__([])
         device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
-        self.settings = ProbeSettings(
-            tuple(strengths), held_out, seed, is_standardised, device
-        )
+        try:
+            self.settings = ProbeSettings(
+                tuple(strengths), held_out, seed, is_standardised, device
+            )
+        except ValueError as error:
+            raise UserError(f'LinearProbeEvaluator: {error}') from error
+        self.has_all_classes = has_all_classes
         self._rows: dict[str, list[dict]] = {part: [] for part in PARTS}
         self._exchange: RankExchange | None = None
 
@@ -116,14 +128,23 @@ class LinearProbeEvaluator(Evaluator):
         if count != size:
             return json.dumps(dict(error=f'expected {size} images, got {count}'))
         classes = (self.dataset_meta or {}).get('classes')
+        labels = [tables[part][1] for part in PARTS]
         if classes is None:
-            classes = tuple(map(str, range(int(tables['train'][1].max()) + 1)))
+            classes = tuple(map(str, range(int(labels[0].max()) + 1)))
         try:
+            if not self.has_all_classes:
+                classes, labels = present_classes(classes, *labels)
             choice, found = scored_probe(
-                *tables['train'], *tables['test'], tuple(classes), self.settings
+                tables['train'][0],
+                labels[0],
+                tables['test'][0],
+                labels[1],
+                tuple(classes),
+                self.settings,
             )
-        except ValueError as error:
-            return json.dumps(dict(error=str(error)))
+        except Exception as error:
+            # Whatever it is: the other ranks wait for a word.
+            return json.dumps(dict(error=str(error) or type(error).__name__))
         return json.dumps(
             dict(
                 top1=found.top1,

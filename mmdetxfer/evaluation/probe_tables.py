@@ -17,6 +17,7 @@ from mmdetxfer.errors import UserError
 from mmdetxfer.evaluation.comparison_tables import read_config
 from mmdetxfer.evaluation.prediction_writer import image_id_of, image_root
 from mmdetxfer.feature_files import load_features, read_manifest
+from mmdetxfer.probe_plan import ProbePlan
 from mmdetxfer.probes.object_groups import (
     covered_share,
     group_contrasts,
@@ -24,7 +25,6 @@ from mmdetxfer.probes.object_groups import (
 )
 from mmdetxfer.probing import (
     Place,
-    ProbePlan,
     extract,
     fine_tuned_right,
     fitted,
@@ -60,7 +60,6 @@ def probed_tables(
     """
     if num_resamples < 2:
         raise UserError(f'--resamples: expected 2 or more, got {num_resamples}')
-    _check_fine_tuned(plan)
     found: dict[Place, dict[str, dict]] = {}
     folders: dict[Place, Mapping[str, Path]] = {}
     for place in places(plan):
@@ -81,7 +80,11 @@ def probed_tables(
         records += _layer_records(plan, target, own, *settings)
         records += _candidate_records(plan, target, own, test.image_ids, *settings)
         records += _few_shot_records(plan, target, own, *settings)
-        records += _tuned_records(plan, target, num_resamples)
+        records += _tuned_records(plan, target, num_resamples, say)
+        for row in records:
+            if row['kind'] == 'score' and row['target'] == target:
+                # Until here its place among the candidate's seeds.
+                row['seed'] = plan.candidates[row['candidate']].seeds[row['seed']]
         records += _plain_records(plan, own)
     return {
         table: [row for row in records if row['kind'] == kind]
@@ -107,7 +110,12 @@ def _layer_records(
         right = {key: _right(own, name, key) for key in own[first]}
         head = dict(table=LAYERS, target=target, network=name)
         rows = accuracy_records(
-            right, labels, plan.main_layer, head, num_resamples=num_resamples
+            right,
+            labels,
+            plan.main_layer,
+            head,
+            num_resamples=num_resamples,
+            is_paired=True,
         )
         for row in rows:
             # What is compared there are the layers of a network.
@@ -151,17 +159,26 @@ def _few_shot_records(
         }
         if not all(right.values()):
             continue
+        # The intervals are given these draws, and know nothing of others.
         head = dict(table=FEW, target=target, layer=plan.main_layer, shots=shots)
+        head['draws'] = plan.draws
         rows = accuracy_records(
             right, labels, plan.baseline, head, num_resamples=num_resamples
         )
-        records += [row for row in rows if row['score'] == TOP1]
+        records += [
+            row for row in rows if row['score'] == TOP1 and row['kind'] != 'best'
+        ]
     return records
 
 
-def _tuned_records(plan: ProbePlan, target: str, num_resamples: int) -> list[dict]:
+def _tuned_records(
+    plan: ProbePlan, target: str, num_resamples: int, say: Callable[[str], None]
+) -> list[dict]:
     """Return differences between fine-tuned candidates."""
     files = tuned_files(plan, target)
+    absent = [name for name in plan.candidates if name not in files]
+    if plan.targets[target].fine_tuned and absent:
+        say(f'{target}: no predictions of fine-tuned {", ".join(absent)}')
     if plan.baseline not in files:
         return []
     ids, labels = labelled_test_images(plan.targets[target].config)
@@ -189,16 +206,6 @@ def tuned_files(plan: ProbePlan, target: str) -> dict[str, list[Path]]:
         for name, paths in found.items()
         if all(path.is_file() for path in paths)
     }
-
-
-def _check_fine_tuned(plan: ProbePlan) -> None:
-    for name, target in plan.targets.items():
-        pattern = target.fine_tuned
-        if pattern and not all(one in pattern for one in ('{candidate}', '{seed}')):
-            raise UserError(
-                f'{name}: expected fine_tuned with {{candidate}} and {{seed}}, got '
-                f'{pattern!r}'
-            )
 
 
 def _plain_records(plan: ProbePlan, own: dict) -> list[dict]:

@@ -6,7 +6,12 @@ from .eigenbasis import Eigenbasis, eigenbasis
 from .linear import STRENGTHS, Fit, LinearProbe, fit_logistic, probe_of
 from .neighbours import neighbour_scores
 from .ridge import fit_ridge
-from .scored import ProbeSettings, few_shot_probe, scored_probe
+from .scored import (
+    ProbeSettings,
+    few_shot_probe,
+    present_classes,
+    scored_probe,
+)
 from .splits import few_rows, held_out_rows
 from .transferability import h_score, log_evidence
 
@@ -31,6 +36,7 @@ __all__ = [
     'held_out_rows',
     'log_evidence',
     'neighbour_scores',
+    'present_classes',
     'probe_of',
     'scored_probe',
 ]

@@ -14,6 +14,8 @@ from .eigenbasis import eigenbasis
 from .linear import STRENGTHS, fit_logistic, probe_of
 from .splits import few_rows, held_out_rows
 
+# With more features than this another grid is tried.
+MANY_FEATURES = 10_000
 # With fewer images a class there is nothing to choose on, and this strength is taken.
 LEAST_TO_CHOOSE = 5
 FEW_STRENGTH = 1.0
@@ -29,6 +31,7 @@ class ProbeSettings:
         seed: Of the draw of those.
         is_standardised: Whether features are divided by their deviation.
         device: Where it is computed.
+        strengths_of_many: What is tried with more than 10,000 features.
     """
 
     strengths: tuple[float, ...] = STRENGTHS
@@ -36,6 +39,26 @@ class ProbeSettings:
     seed: int = 0
     is_standardised: bool = True
     device: str = 'cpu'
+    strengths_of_many: tuple[float, ...] = STRENGTHS[::5]
+
+    def __post_init__(self) -> None:
+        """Refuse what chooses nothing."""
+        grids = (self.strengths, self.strengths_of_many)
+        if not all(grid and min(grid) > 0 for grid in grids):
+            raise ValueError(
+                f'strengths: expected one or more above 0, got {grids[0]} and '
+                f'{grids[1]} of many features'
+            )
+        if not 0 < self.held_out < 1:
+            raise ValueError(
+                f'held_out: expected a share of 1 above 0, got {self.held_out}'
+            )
+
+    def grid(self, num_features: int) -> tuple[float, ...]:
+        """Return the strengths that are tried with so many features."""
+        if num_features > MANY_FEATURES:
+            return self.strengths_of_many
+        return self.strengths
 
 
 def check_classes(train: np.ndarray, test: np.ndarray, classes: tuple) -> None:
@@ -57,6 +80,27 @@ def check_classes(train: np.ndarray, test: np.ndarray, classes: tuple) -> None:
         raise ValueError(
             f'labels: expected 0 to {len(classes) - 1} in the test, got {unknown[0]}'
         )
+
+
+def present_classes(
+    classes: tuple, train: np.ndarray, test: np.ndarray
+) -> tuple[tuple, list[np.ndarray]]:
+    """Return the classes that have images to learn from, and both parts' labels.
+
+    Args:
+        classes: K names.
+        train: (N,) classes of the images to learn from, from 0.
+        test: (M,) of the others.
+    """
+    present, labels = np.unique(train, return_inverse=True)
+    unknown = np.setdiff1d(test, present)
+    if len(unknown):
+        raise ValueError(
+            'labels: expected classes of the test among those to learn from, '
+            f'{classes[unknown[0]]!r} is not'
+        )
+    own = tuple(classes[label] for label in present)
+    return own, [labels, np.searchsorted(present, test)]
 
 
 def scored_probe(
@@ -84,7 +128,7 @@ def scored_probe(
         labels,
         held_out,
         len(classes),
-        settings.strengths,
+        settings.grid(features.shape[1]),
         settings.is_standardised,
         settings.device,
     )

@@ -25,6 +25,7 @@ def accuracy_records(
     groups: Mapping[str, np.ndarray] | None = None,
     contrasts: Sequence[tuple[str, str]] = (),
     num_resamples: int = 1000,
+    is_paired: bool = False,
 ) -> list[dict]:
     """Return scores of each candidate and seed, differences to the baseline, best sets.
 
@@ -40,6 +41,8 @@ def accuracy_records(
         groups: (N,) which images are in a group, by its name; 'all' is there anyhow.
         contrasts: Names of two groups: the first less the second, top-1.
         num_resamples: Resamples of the images.
+        is_paired: Whether those that are compared have the same seeds, as the layers of
+            one network: training then varies as the differences of each seed do.
     """
     _check(right, labels, baseline)
     groups = {'all': np.ones(len(labels), dtype=bool), **(groups or {})}
@@ -64,8 +67,9 @@ def accuracy_records(
             if score == MEAN_PER_CLASS:
                 counted['resamples_without_a_class'] = short
             settings = (values, resampled)
+            compared = _less(baseline, *settings) if is_paired else settings
             records += difference_rows(
-                *settings, baseline, place['num_images'], counted
+                *compared, baseline, place['num_images'], counted
             )
             if group == 'all':
                 records += best_rows(*settings, place['num_images'], counted)
@@ -76,12 +80,19 @@ def accuracy_records(
             {name: one[name] - other[name] for name in one}
             for one, other in zip(seen[first], seen[second], strict=True)
         )
-        inside = groups[first] | groups[second]
         place = dict(**head, group=f'{first} - {second}', score=TOP1)
-        count = int(inside.sum())
+        # The smaller group varies most, and has the fewer degrees of freedom.
+        count = int(min(groups[first].sum(), groups[second].sum()))
         records += _score_rows(values, dict(**place, num_images=count))
         records += difference_rows(values, resampled, baseline, count, place)
     return records
+
+
+def _less(baseline: str, *tables: Mapping[str, np.ndarray]) -> list[dict]:
+    """Return the tables less the baseline, which becomes 0."""
+    return [
+        {name: own - table[baseline] for name, own in table.items()} for table in tables
+    ]
 
 
 def _score_rows(values: Mapping[str, np.ndarray], place: dict) -> list[dict]:
@@ -118,19 +129,17 @@ def _mean_per_class(
     right: np.ndarray, labels: np.ndarray, weights: np.ndarray
 ) -> tuple:
     """Return (R, S) means over the classes that have images, and how many lack one."""
-    present, rows = np.unique(labels, return_inverse=True)
-    member = np.eye(len(present))[rows]
-    totals = weights @ member
+    present = np.unique(labels)
     sums = np.zeros((len(weights), len(right)))
-    for place in range(len(present)):
-        inside = weights * member[:, place]
-        total = totals[:, place, None]
-        sums += np.divide(
-            inside @ right.T, total, out=np.zeros_like(sums), where=total > 0
-        )
-    counts = (totals > 0).sum(1)
-    nothing = np.full_like(sums, np.nan)
-    means = np.divide(sums, counts[:, None], out=nothing, where=counts[:, None] > 0)
+    counts = np.zeros((len(weights), 1))
+    for label in present:
+        inside = np.flatnonzero(labels == label)
+        own = weights[:, inside]
+        total = own.sum(1, keepdims=True)
+        nothing = np.zeros_like(sums)
+        sums += np.divide(own @ right.T[inside], total, out=nothing, where=total > 0)
+        counts += total > 0
+    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
     return means, int((counts < len(present)).sum())
 
 

@@ -17,6 +17,7 @@ from mmdetxfer.engine.frozen_features import (
     requests_for,
 )
 from mmdetxfer.engine.linear_probe_hook import LinearProbeHook
+from mmdetxfer.engine.probe_images import ProbeImages
 from mmdetxfer.errors import UserError
 from mmdetxfer.models.named_layers import NamedLayers
 from mmdetxfer.probes import ProbeSettings, scored_probe
@@ -195,6 +196,54 @@ def test_averaged_weights_are_probed_and_statistics_stay(data, tmp_path, monkeyp
     name = 'backbone.body.0.weight'
     assert torch.equal(probed[name], averaged[name])
     assert not torch.equal(probed[name], trained[f'module.{name}'])
+
+
+def test_a_probe_that_fails_is_said_and_the_training_goes_on(data, tmp_path):
+    """A strength so weak that the fit does not converge."""
+    cfg = detector_config(data, tmp_path, num_workers=0)
+    evaluator = dict(EVALUATOR, strengths=(1e-30,))
+    cfg.custom_hooks.append(dict(hook(data, interval=2), evaluator=evaluator))
+    ExactRunner.from_cfg(cfg).train()
+    assert (tmp_path / 'epoch_2.pth').is_file()
+    (log,) = tmp_path.rglob('*.log')
+    assert 'no linear probe: probe of stage1 1x1: strength 1e-30' in log.read_text()
+
+
+@pytest.mark.parametrize(
+    'change, by_epoch, message',
+    [
+        (dict(layers=['Conv9']), True, "has no layer 'Conv9'; it has stage1"),
+        (dict(), False, 'expected by_epoch=False in a training by iterations'),
+    ],
+)
+def test_what_cannot_be_is_said_before_the_training(
+    data, tmp_path, change, by_epoch, message
+):
+    cfg = detector_config(data, tmp_path, by_epoch=by_epoch, num_workers=0)
+    cfg.custom_hooks.append({**hook(data), **change})
+    with pytest.raises(UserError, match=message):
+        ExactRunner.from_cfg(cfg).train()
+    assert not (tmp_path / 'trace_0.jsonl').exists()
+
+
+def test_each_rank_needs_an_image(data, monkeypatch):
+    monkeypatch.setattr('mmdetxfer.engine.probe_images.get_world_size', lambda: 16)
+    with pytest.raises(UserError, match='for each of 16 ranks, got 15'):
+        ProbeImages(loader(data, 'test'), 'mmpretrain')
+
+
+def test_features_are_in_full_precision_by_the_hosts_own_kernels(data, tmp_path):
+    """What cuDNN is told while the network runs, and afterwards."""
+    model = ExactRunner.from_cfg(detector_config(data, tmp_path)).model
+    seen = []
+    model.backbone.register_forward_hook(
+        lambda *_: seen.append((cudnn.enabled, cudnn.allow_tf32))
+    )
+    cudnn = torch.backends.cudnn
+    before = cudnn.enabled, cudnn.allow_tf32
+    FrozenFeatures(model, [LayerRequest('stage1')], 2, print)([torch.zeros(3, 8, 8)])
+    assert seen == [(before[0], False)] and before[1]
+    assert (cudnn.enabled, cudnn.allow_tf32) == before
 
 
 def test_modes_and_padding_are_put_back(data, tmp_path):

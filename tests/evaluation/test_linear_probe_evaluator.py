@@ -36,8 +36,8 @@ def samples():
     return found
 
 
-def evaluated(own, size=42, classes=('a', 'b', 'c')):
-    evaluator = LinearProbeEvaluator(STRENGTHS, device='cpu')
+def evaluated(own, size=42, classes=('a', 'b', 'c'), **settings):
+    evaluator = LinearProbeEvaluator(STRENGTHS, device='cpu', **settings)
     if classes is not None:
         evaluator.dataset_meta = dict(classes=classes)
     evaluator.process(own)
@@ -86,6 +86,27 @@ def test_without_names_classes_are_numbers():
 def test_images_and_classes_that_are_missing_are_named(change, message):
     with pytest.raises(UserError, match=message):
         evaluated(samples(), **change)
+
+
+def test_classes_without_images_can_be_left_out():
+    four = tuple('abcd')
+    found = evaluated(samples(), classes=four, has_all_classes=False)
+    assert found == evaluated(samples())
+
+
+def test_any_failure_is_a_word_for_the_other_ranks(monkeypatch):
+    def failing(*_):
+        raise torch.OutOfMemoryError('too much')
+
+    name = 'mmdetxfer.evaluation.linear_probe_evaluator.scored_probe'
+    monkeypatch.setattr(name, failing)
+    with pytest.raises(UserError, match='probe of Conv4 1x1: too much'):
+        evaluated(samples())
+
+
+def test_settings_that_choose_nothing_are_refused():
+    with pytest.raises(UserError, match='LinearProbeEvaluator: held_out: expected'):
+        LinearProbeEvaluator(held_out=2.0)
 
 
 RANK = """

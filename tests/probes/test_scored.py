@@ -18,6 +18,7 @@ from mmdetxfer.probes.scored import (
     ProbeSettings,
     check_classes,
     few_shot_probe,
+    present_classes,
     scored_probe,
 )
 
@@ -80,3 +81,38 @@ def test_classes_without_images_are_named():
         check_classes(labels, labels, CLASSES)
     with pytest.raises(ValueError, match='expected 0 to 2 in the test, got 4'):
         check_classes(np.arange(3), np.array([4]), ('a', 'b', 'c'))
+
+
+def test_of_many_features_fewer_strengths_are_tried():
+    settings = ProbeSettings((1.0, 2.0), strengths_of_many=(3.0,))
+    assert settings.grid(10_000) == (1.0, 2.0)
+    assert settings.grid(10_001) == (3.0,)
+    # 45 values, every fifth.
+    assert len(ProbeSettings().grid(50_176)) == 9
+    rng = np.random.default_rng(0)
+    wide = rng.normal(size=(12, 10_001)).astype(np.float32)
+    labels = np.arange(12) % 2
+    choice, _ = scored_probe(wide, labels, wide, labels, ('a', 'b'), settings)
+    assert list(choice.scores) == [3.0]
+
+
+@pytest.mark.parametrize(
+    'settings, message',
+    [
+        (dict(strengths=()), 'expected one or more above 0, got'),
+        (dict(strengths_of_many=(0.0,)), 'expected one or more above 0, got'),
+        (dict(held_out=1.5), 'a share of 1 above 0, got 1.5'),
+    ],
+)
+def test_settings_that_choose_nothing_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        ProbeSettings(**settings)
+
+
+def test_classes_without_images_can_be_left_out():
+    train, test = np.array([0, 2, 2, 5]), np.array([5, 0])
+    classes, labels = present_classes(tuple('abcdef'), train, test)
+    assert classes == ('a', 'c', 'f')
+    assert [one.tolist() for one in labels] == [[0, 1, 1, 2], [2, 0]]
+    with pytest.raises(ValueError, match="to learn from, 'b' is not"):
+        present_classes(tuple('abcdef'), train, np.array([1]))

@@ -88,10 +88,10 @@ def test_classes_that_a_resample_lacks_are_left_out_and_counted():
 
 
 def test_groups_and_their_contrast():
-    """Images 0 to 149 and 150 to 299; the contrast is the difference of differences."""
+    """Images 0 to 179 and 180 to 299; the contrast is the difference of differences."""
     right = {'a': drawn_right(0.7), 'b': drawn_right(0.5), 'c': drawn_right(0.9)}
     labels = np.arange(300) % 5
-    many = np.arange(300) >= 150
+    many = np.arange(300) >= 180
     groups = {'several': many, 'one': ~many, 'none': np.zeros(300, dtype=bool)}
     records = accuracy_records(
         right, labels, 'b', HEAD, groups, [('several', 'one'), ('several', 'none')]
@@ -113,6 +113,9 @@ def test_groups_and_their_contrast():
         assert difference(name, 'several') == pytest.approx(expected[0])
         contrast = difference(name, 'several - one')
         assert contrast == pytest.approx(expected[0] - expected[1])
+    (row, _) = picked(records, kind='difference', group='several - one', score='top-1')
+    # 120 and 180 images: the degrees of freedom are those of the smaller group.
+    assert row['num_images'] == 120
     assert not picked(records, group='none')
     assert not picked(records, group='several - none')
     # Two candidates are compared with the baseline at once.
@@ -120,6 +123,26 @@ def test_groups_and_their_contrast():
     assert row['num_compared'] == 2
     (best,) = picked(records, kind='best', score='top-1')
     assert best['candidates'] == ['c']
+
+
+def test_of_paired_seeds_their_differences_vary():
+    """By hand: of each seed a is one image of 40 better, whatever the seed is worth."""
+    num = 40
+    labels = np.arange(num) % 2
+    b = [np.arange(num) < count for count in (10, 20, 30)]
+    a = [np.arange(num) <= count for count in (10, 20, 30)]
+    rows = {}
+    for is_paired in (False, True):
+        records = accuracy_records(
+            {'a': a, 'b': b}, labels, 'b', HEAD, is_paired=is_paired
+        )
+        (rows[is_paired],) = picked(records, kind='difference', score='top-1')
+        assert rows[is_paired]['difference'] == pytest.approx(1 / 40)
+    assert rows[True]['variance_of_seeds'] == pytest.approx(0)
+    # Welch: twice the variance of 1/4, 1/2, 3/4 (and one more image each), by 3 seeds.
+    assert rows[False]['variance_of_seeds'] == pytest.approx(2 / 16 / 3)
+    for key in ('variance_of_images',):
+        assert rows[True][key] == pytest.approx(rows[False][key])
 
 
 def test_a_group_of_one_image_has_scores_alone():

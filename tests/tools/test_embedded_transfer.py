@@ -317,6 +317,8 @@ def test_classifiers_of_three_targets_and_then_probes(tool, args, monkeypatch):
         task = replace(tool.TASKS[name], scored=scored)
         monkeypatch.setitem(tool.TASKS, name, task)
     args.task, args.work_dir = 'classification', None
+    (Path('work_dirs') / 'embedded_candidates').symlink_to(Path('candidates').resolve())
+    args.candidates = tool.CANDIDATES_DIR
     tool.main()
     trainings = [words for name, words in calls if name == 'train.py']
     # Five candidates with eight settings; three seeds of each, and scratch for longer.
@@ -330,9 +332,11 @@ def test_classifiers_of_three_targets_and_then_probes(tool, args, monkeypatch):
     assert targets == {f'embedded_{name}' for name in tool.CLASSIFICATION}
     name, words = calls[-1]
     assert name == 'probe.py' and words[0].endswith('probes_r18_world.py')
-    args.work_dir = 'elsewhere'
-    with pytest.raises(UserError, match='classification: expected no --work-dir'):
-        tool.main.__wrapped__()
+    for other in (dict(work_dir='elsewhere'), dict(candidates='others')):
+        found = Namespace(**{**vars(args), **other})
+        monkeypatch.setattr(tool, 'parse_args', lambda found=found: found)
+        with pytest.raises(UserError, match='expected no --work-dir and --candidates'):
+            tool.main.__wrapped__()
 
 
 def test_classifiers_are_chosen_by_their_top1(tool, here, monkeypatch):

@@ -32,7 +32,7 @@ def child(here):
         "val_dataloader = dict(dataset=dict(data_root='ILSVRC'))\n"
         'train_cfg = dict(max_epochs=1, val_interval=1)\n'
         'test_evaluator.update(strengths=[1.0])\n'
-        "custom_hooks[0].update(evaluator=dict(strengths=[1.0]), layers=['FC1'])\n"
+        "custom_hooks[1].update(evaluator=dict(strengths=[1.0]), layers=['FC1'])\n"
     )
     path = here / 'probed.py'
     path.write_text(text)

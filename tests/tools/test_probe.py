@@ -43,11 +43,11 @@ test_dataloader = dict(
 """
 PLAN = """
 _classifier, _detector = {classifier!r}, {detector!r}
-seeds = [0, 1]
+seeds = [3, 5]
 baseline = 'plain'
 candidates = dict(
     plain=dict(config=_classifier),
-    boxes=dict(config=_detector, seeds=[0]),
+    boxes=dict(config=_detector, seeds=[7]),
     longer=dict(),
 )
 targets = dict(
@@ -82,10 +82,10 @@ def place(here):
     (here / 'tuned').mkdir()
     # How many of the 12 images are right; of boxes there is nothing.
     for name, right in (
-        ('plain_0', 6),
-        ('plain_1', 8),
-        ('longer_0', 9),
-        ('longer_1', 12),
+        ('plain_3', 6),
+        ('plain_5', 8),
+        ('longer_3', 9),
+        ('longer_5', 12),
     ):
         write_tuned(here / 'tuned' / f'{name}.npz', right)
     return here
@@ -120,9 +120,9 @@ def test_tables_are_of_probes_by_hand_and_nothing_is_made_twice(tools, place):
     assert 'ImageClassifier has no FC1: left out' in printed
     settings = ProbeSettings(STRENGTHS)
     for name, seed, layer in (
-        ('plain', 1, 'Conv5 1x1'),
-        ('plain', 0, 'Conv4 2x2'),
-        ('boxes', 0, 'FC1'),
+        ('plain', 5, 'Conv5 1x1'),
+        ('plain', 3, 'Conv4 2x2'),
+        ('boxes', 7, 'FC1'),
     ):
         folder = out / f'features/toy/{name}/seed_{seed}'
         train, test = (load_features(folder / part, layer) for part in NUM)
@@ -178,11 +178,11 @@ def test_tables_are_of_probes_by_hand_and_nothing_is_made_twice(tools, place):
     # Nobody has boxes here.
     assert not (out / 'objects.png').exists()
     kept = (out / 'records.jsonl').read_text()
-    damaged = out / 'probes/toy/plain/seed_0/Conv5-2x2.json'
+    damaged = out / 'probes/toy/plain/seed_3/Conv5-2x2.json'
     damaged.write_text(damaged.read_text()[:50])
     printed = probe(tools, place)
     fits = [line for line in printed.splitlines() if ', strength ' in line]
-    assert len(fits) == 1 and fits[0].startswith('toy, plain, seed 0, Conv5 2x2: top-1')
+    assert len(fits) == 1 and fits[0].startswith('toy, plain, seed 3, Conv5 2x2: top-1')
     assert (out / 'records.jsonl').read_text() == kept
 
 
@@ -191,10 +191,10 @@ def check_fine_tuned(out):
     rows = rows_of(out, kind='score', table='fine-tuned', score='top-1')
     values = {(row['candidate'], row['seed']): row['value'] for row in rows}
     assert values == {
-        ('plain', 0): 6 / 12,
-        ('plain', 1): 8 / 12,
-        ('longer', 0): 9 / 12,
-        ('longer', 1): 1.0,
+        ('plain', 3): 6 / 12,
+        ('plain', 5): 8 / 12,
+        ('longer', 3): 9 / 12,
+        ('longer', 5): 1.0,
     }
     (row,) = rows_of(out, kind='difference', table='fine-tuned', score='top-1')
     assert row['difference'] == pytest.approx(10.5 / 12 - 7 / 12)
@@ -212,7 +212,16 @@ def check_fine_tuned(out):
         ("main_layer = 'FC1'", 'one of the layers that plain has, Conv4 2x2, Conv5'),
         ("targets['toy']['fine_tuned'] = 'a_{seed}'", 'toy: expected fine_tuned with'),
         ("targets['toy']['config'] = 'gaps.py'", "class 'yak' has none (1 without)"),
-        ("candidates['plain']['checkpoint'] = 'no_{seed}.pth'", 'no_0.pth'),
+        (
+            "candidates['plain']['checkpoint'] = 'no_{seed}.pth'",
+            'a file at no_3.pth',
+        ),
+        ("candidates['plain']['checkpoint'] = 'data.py'", 'which 2 seeds would count'),
+        ("candidates['plain']['seeds'] = []", 'plain: expected a seed or more'),
+        ("targets['toy']['config'] = 'none.py'", 'toy: expected a file at none.py'),
+        ('seeds = 1', "'int' object is not iterable"),
+        ('strengths = []', 'expected one or more above 0'),
+        ('draws = 0', 'shots and draws from 1'),
         ("layers[0] = 'Conv9'", "has no layer 'Conv9'; it has Conv2, Conv3"),
     ],
 )
@@ -227,16 +236,18 @@ def test_other_plans_options_and_predictions(tools, place):
     assert 'expected 2 or more, got 1' in probe(
         tools, place, '--resamples', '1', fails=True
     )
-    write_tuned(place / 'tuned/longer_0.npz', 3, drop=2)
+    write_tuned(place / 'tuned/longer_3.npz', 3, drop=2)
     printed = probe(tools, place, fails=True)
     assert "target's 12 test images, 2 differ, such as 'cat/0'" in printed
-    write_tuned(place / 'tuned/longer_0.npz', 3, task='detection')
+    write_tuned(place / 'tuned/longer_3.npz', 3, task='detection')
     assert 'predictions of a classifier, got detection' in probe(
         tools, place, fails=True
     )
     # A candidate whose predictions are not all there has no row.
-    (place / 'tuned/longer_0.npz').unlink()
-    probe(tools, place, '--cfg-options', 'strengths=[1.0]', '--device', 'cpu')
+    (place / 'tuned/longer_3.npz').unlink()
+    options = ('--cfg-options', 'strengths=[1.0]', '--device', 'cpu')
+    said = probe(tools, place, *options)
+    assert 'toy: no predictions of fine-tuned boxes, longer' in said
     rows = rows_of(place / 'out', kind='fit')
     assert {row['strength'] for row in rows} == {1.0}
     rows = rows_of(place / 'out', kind='score', table='fine-tuned', score='top-1')

@@ -42,13 +42,14 @@ CANDIDATES = {
     'cls-det': ('epoch_4.pth', (0, 1, 2)),
 }
 LONGER = 'scratch-longer'
+CANDIDATES_DIR = 'work_dirs/embedded_candidates'
 
 
 def parse_args() -> argparse.Namespace:
     """Parse the arguments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('task', choices=[*TASKS, 'classification'])
-    parser.add_argument('--candidates', default='work_dirs/embedded_candidates')
+    parser.add_argument('--candidates', default=CANDIDATES_DIR)
     parser.add_argument('--work-dir', help='work_dirs/embedded_TASK by default')
     parser.add_argument('--jobs', type=int, default=2, help='trainings at a time')
     return parser.parse_args()
@@ -235,10 +236,10 @@ def main() -> None:
     if args.task != 'classification':
         transfer(args)
         return
-    if args.work_dir:
+    if args.work_dir or args.candidates != CANDIDATES_DIR:
         raise UserError(
-            'classification: expected no --work-dir, since probes look for predictions '
-            f'in work_dirs/embedded_TARGET; name one of {", ".join(CLASSIFICATION)}'
+            'classification: expected no --work-dir and --candidates, since the plan '
+            f'of the probes names the places; name one of {", ".join(CLASSIFICATION)}'
         )
     for name in CLASSIFICATION:
         transfer(argparse.Namespace(**{**vars(args), 'task': name}))

@@ -1,0 +1,33 @@
+"""Every figure of this package; nothing else imports matplotlib."""
+
+import matplotlib
+
+matplotlib.use('Agg')
+
+from mmdetxfer.plots.cases import (  # noqa: E402
+    Case,
+    Mark,
+    SegmentationCase,
+    draw_cases,
+    draw_segmentation_cases,
+)
+from mmdetxfer.plots.curves import (  # noqa: E402
+    draw_band_curves,
+    draw_error_differences,
+    draw_groups,
+    draw_iou_curves,
+    draw_layers,
+)
+
+__all__ = [
+    'Case',
+    'Mark',
+    'SegmentationCase',
+    'draw_band_curves',
+    'draw_cases',
+    'draw_error_differences',
+    'draw_groups',
+    'draw_iou_curves',
+    'draw_layers',
+    'draw_segmentation_cases',
+]
