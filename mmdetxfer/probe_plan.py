@@ -132,10 +132,7 @@ def _check(plan: ProbePlan, where: str) -> None:
     for name, one in plan.candidates.items():
         if not one.seeds:
             raise UserError(f'{where}: {name}: expected a seed or more, got none')
-        if one.config:
-            _check_network(f'{where}: {name}', one)
     for name, target in plan.targets.items():
-        _check_file(f'{where}: {name}', target.config)
         pattern = target.fine_tuned
         if pattern and not all(one in pattern for one in ('{candidate}', '{seed}')):
             raise UserError(
@@ -144,8 +141,19 @@ def _check(plan: ProbePlan, where: str) -> None:
             )
 
 
+def check_files(plan: ProbePlan) -> None:
+    """Refuse files that are not there, and one network that counts as several.
+
+    Args:
+        plan: The plan.
+    """
+    for name in plan.probed:
+        _check_network(name, plan.candidates[name])
+    for name, target in plan.targets.items():
+        _check_file(name, target.config)
+
+
 def _check_network(where: str, one: Candidate) -> None:
-    """Refuse files that are not there, and one network that counts as several."""
     _check_file(where, one.config)
     for seed in one.seeds:
         checkpoint = one.checkpoint and one.checkpoint.replace('{seed}', str(seed))

@@ -97,8 +97,8 @@ def test_what_is_no_folder_of_features(tmp_path):
     path = tmp_path / 'features.json'
     for text, said in (
         ('{', 'expected a manifest, got'),
-        ('{"version": 0}', 'expected version 1'),
-        ('{"version": 1, "weights": "x"}', 'missing .* required .* make them again'),
+        ('{"version": 0}', 'expected version 2'),
+        ('{"version": 2, "weights": "x"}', 'missing .* required .* make them again'),
     ):
         path.write_text(text)
         with pytest.raises(UserError, match=said):

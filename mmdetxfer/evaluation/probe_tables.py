@@ -17,7 +17,7 @@ from mmdetxfer.errors import UserError
 from mmdetxfer.evaluation.comparison_tables import read_config
 from mmdetxfer.evaluation.prediction_writer import image_id_of, image_root
 from mmdetxfer.feature_files import load_features, read_manifest
-from mmdetxfer.probe_plan import ProbePlan
+from mmdetxfer.probe_plan import ProbePlan, check_files
 from mmdetxfer.probes.object_groups import (
     covered_share,
     group_contrasts,
@@ -60,6 +60,7 @@ def probed_tables(
     """
     if num_resamples < 2:
         raise UserError(f'--resamples: expected 2 or more, got {num_resamples}')
+    check_files(plan)
     found: dict[Place, dict[str, dict]] = {}
     folders: dict[Place, Mapping[str, Path]] = {}
     for place in places(plan):
