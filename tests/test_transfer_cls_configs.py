@@ -19,7 +19,8 @@ from mmdetxfer.worlds.classification_sets import (
 )
 
 FOLDER = Path(config_path('transfer_cls/metafile.yml')).parent
-CONFIGS = [one for one in sorted(FOLDER.glob('*.py')) if 'probes_' not in one.name]
+# Plans of probes and a detector are other kinds.
+CONFIGS = sorted(FOLDER.glob('r[0-9]*.py'))
 DETECTOR = 'sniper/sniper_r18-c4c5_1xb16-4e_world-imagenet-loc.py'
 FOLDERS = {'caltech256': 'caltech', 'sun397': 'sun', 'flowers102': 'flowers'}
 

@@ -94,6 +94,8 @@ def probed(
         evaluator: A ``LinearProbeEvaluator``.
         say: Told what the user should know.
     """
+    # What a call left that failed half-way.
+    evaluator.forget()
     with as_before(model):
         requests = requests_for(NamedLayers(model), layers, poolings, say)
         for part, own in images.items():

@@ -64,8 +64,12 @@ class LinearProbeEvaluator(Evaluator):
         except ValueError as error:
             raise UserError(f'LinearProbeEvaluator: {error}') from error
         self.has_all_classes = has_all_classes
-        self._rows: dict[str, list[dict]] = {part: [] for part in PARTS}
         self._exchange: RankExchange | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, whatever was kept."""
+        self._rows: dict[str, list[Mapping]] = {part: [] for part in PARTS}
 
     def process(self, data_samples: Sequence[Mapping], data_batch: Any = None) -> None:
         """Keep the features of images.
@@ -84,7 +88,8 @@ class LinearProbeEvaluator(Evaluator):
         Args:
             size: Images of both parts.
         """
-        rows, self._rows = self._rows, {part: [] for part in PARTS}
+        rows = self._rows
+        self.forget()
         if self._exchange is None:
             self._exchange = RankExchange()
         exchange = self._exchange

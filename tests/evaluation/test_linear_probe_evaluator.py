@@ -69,6 +69,11 @@ def test_features_are_forgotten():
     first = evaluator.evaluate(42)
     evaluator.process(samples())
     assert evaluator.evaluate(42) == first
+    # Of a call that ended half-way.
+    evaluator.process(samples()[:7])
+    evaluator.forget()
+    evaluator.process(samples())
+    assert evaluator.evaluate(42) == first
     assert evaluator.evaluate(0) == {}
 
 
