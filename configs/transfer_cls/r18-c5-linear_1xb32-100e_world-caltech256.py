@@ -2,8 +2,7 @@
 
 The small twin of r50-c5-linear_1xb256-100e_caltech256.py: the backbone frozen, random
 crops and flips, 100 epochs; 10 and 1: --cfg-options train_cfg.max_epochs=10
-train_cfg.val_interval=10 param_scheduler.0.T_max=10. tools/benchmarks/probe_speed.py
-sets it beside a probe.
+train_cfg.val_interval=10 param_scheduler.0.T_max=10.
 
 Command: python tools/train.py
 configs/transfer_cls/r18-c5-linear_1xb32-100e_world-caltech256.py
