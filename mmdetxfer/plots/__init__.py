@@ -11,6 +11,11 @@ from mmdetxfer.plots.cases import (  # noqa: E402
     draw_cases,
     draw_segmentation_cases,
 )
+from mmdetxfer.plots.costs import (  # noqa: E402
+    CostPoint,
+    draw_score_against_cost,
+    pareto_front,
+)
 from mmdetxfer.plots.curves import (  # noqa: E402
     draw_band_curves,
     draw_error_differences,
@@ -21,6 +26,7 @@ from mmdetxfer.plots.curves import (  # noqa: E402
 
 __all__ = [
     'Case',
+    'CostPoint',
     'Mark',
     'SegmentationCase',
     'draw_band_curves',
@@ -29,5 +35,7 @@ __all__ = [
     'draw_groups',
     'draw_iou_curves',
     'draw_layers',
+    'draw_score_against_cost',
     'draw_segmentation_cases',
+    'pareto_front',
 ]

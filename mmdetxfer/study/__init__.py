@@ -1,0 +1,1 @@
+"""Studies: one file says what is compared, one report says what came out."""
