@@ -133,7 +133,8 @@ def _marked(text: Text) -> str:
 
 def _escaped(text: str) -> str:
     """Return a text in one line whose signs mean nothing to Markdown or HTML."""
-    return re.sub(r'([\\`*_\[\]<>|#&~])', r'\\\1', ' '.join(text.split()))
+    one_line = re.sub(r'[ \t\r\n]+', ' ', text)
+    return re.sub(r'([\\`*_\[\]<>|#&~])', r'\\\1', one_line)
 
 
 def _code(text: str) -> str:
