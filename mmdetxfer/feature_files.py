@@ -14,15 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmdetxfer.checkpoints.writing import (
-    TEMPORARY_SUFFIX,
-    recorded_sha256,
-    sha256_of_file,
-    sha256_path,
-    write_text_atomically,
-)
+from mmdetxfer.checkpoints.writing import recorded_sha256, sha256_path
 from mmdetxfer.errors import UserError
 from mmdetxfer.probes.feature_set import FeatureSet
+from mmdetxfer.text_files import TEMPORARY_SUFFIX, sha256_of_file, write_text_atomically
 
 # Raised by hand when features of the same would be others.
 FORMAT_VERSION = 2

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-from mmdetxfer.checkpoints.writing import write_text_atomically
+from mmdetxfer.text_files import write_text_atomically
 
 
 def write_json_lines(path: Path, rows: Iterable[dict]) -> None:

@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from mmdetxfer.checkpoints.writing import TEMPORARY_SUFFIX, write_text_atomically
 from mmdetxfer.errors import UserError
+from mmdetxfer.text_files import TEMPORARY_SUFFIX, write_text_atomically
 
 FORMAT_VERSION = 1
 MANIFEST = 'manifest.json'

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -95,6 +96,18 @@ def read_plan(cfg: Config, device: str) -> ProbePlan:
     """
     # Names with a line before are the config's own.
     content = {k: v for k, v in cfg.to_dict().items() if not k.startswith('_')}
+    return plan_of(content, str(cfg.filename), device)
+
+
+def plan_of(content: Mapping[str, Any], where: str, device: str) -> ProbePlan:
+    """Return what plain data plan, as ``read_plan`` does.
+
+    Args:
+        content: As the config that ``read_plan`` takes.
+        where: What it stands in, for messages.
+        device: Where probes are fitted.
+    """
+    content = dict(content)
     try:
         for key in TUPLES:
             if key in content:
@@ -110,10 +123,10 @@ def read_plan(cfg: Config, device: str) -> ProbePlan:
         plan = ProbePlan(candidates, targets, settings=settings, **content)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f'{cfg.filename}: expected candidates, targets, baseline and layers, as in '
+            f'{where}: expected candidates, targets, baseline and layers, as in '
             f'configs/transfer_cls/probes_*.py; {error}'
         ) from error
-    _check(plan, str(cfg.filename))
+    _check(plan, where)
     return plan
 
 

@@ -15,7 +15,6 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from mmdetxfer.checkpoints.writing import sha256_of_file, write_text_atomically
 from mmdetxfer.errors import UserError
 from mmdetxfer.feature_files import MANIFEST, load_features, read_manifest
 from mmdetxfer.predictions import load_predictions
@@ -31,6 +30,7 @@ from mmdetxfer.probes import (
     scored_probe,
 )
 from mmdetxfer.probes.feature_set import FeatureSet
+from mmdetxfer.text_files import sha256_of_file, write_text_atomically
 
 PARTS = ('train', 'test')
 
@@ -148,8 +148,23 @@ def fitted(
     return found
 
 
+def kept_fits(place: Place, features: Path, work_dir: Path) -> dict[str, dict]:
+    """Return what ``fitted`` found before, and wrote down.
+
+    Args:
+        place: What of.
+        features: Features of the train part.
+        work_dir: Where it wrote.
+    """
+    folder = place.below(work_dir / 'probes')
+    return {
+        layer: json.loads((folder / f'{layer.replace(" ", "-")}.json').read_text())
+        for layer in read_manifest(features).layers
+    }
+
+
 # Raised by hand when the numbers of a fit change.
-FITS_VERSION = 1
+FITS_VERSION = 2
 
 
 def _digest(plan: ProbePlan, place: Place, hashes: Sequence[str]) -> str:

@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlparse
 
 import torch
 
-from mmdetxfer.checkpoints.writing import TEMPORARY_SUFFIX, sha256_of_file
 from mmdetxfer.errors import CheckpointError, DamagedCheckpointError
+from mmdetxfer.text_files import TEMPORARY_SUFFIX, sha256_of_file
 
 TIMEOUT_S = 60
 

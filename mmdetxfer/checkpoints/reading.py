@@ -23,13 +23,9 @@ import torch
 from mmdetxfer.checkpoints.allow_list import resolved, stock_checkpoint_globals
 from mmdetxfer.checkpoints.convention_texts import convention_in_config_text
 from mmdetxfer.checkpoints.plain_data import from_plain
-from mmdetxfer.checkpoints.writing import (
-    broken_part,
-    recorded_sha256,
-    sha256_of_file,
-    sha256_path,
-)
+from mmdetxfer.checkpoints.writing import broken_part, recorded_sha256, sha256_path
 from mmdetxfer.errors import CheckpointError, DamagedCheckpointError
+from mmdetxfer.text_files import sha256_of_file
 
 _trust_checkpoints = False
 

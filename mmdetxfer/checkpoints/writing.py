@@ -6,26 +6,23 @@ moment leaves either a file that agrees with its hash or one without a hash, who
 checksums still tell whether it is whole.
 """
 
-import hashlib
 import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from mmdetxfer.errors import CheckpointError, UserError
-
-TEMPORARY_SUFFIX = '.being-written'
+from mmdetxfer.errors import CheckpointError
+from mmdetxfer.text_files import (
+    TEMPORARY_SUFFIX,
+    flush_to_disk,
+    replace_text,
+    sha256_of_file,
+)
 
 
 def sha256_path(path: Path) -> Path:
     """Where the hash of a file lies: beside it."""
     return path.with_name(path.name + '.sha256')
-
-
-def sha256_of_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes in hexadecimal."""
-    with open(path, 'rb') as stream:
-        return hashlib.file_digest(stream, 'sha256').hexdigest()
 
 
 def recorded_sha256(path: Path) -> str | None:
@@ -50,15 +47,15 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> str:
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     try:
         write(temporary)
-        _flush_to_disk(temporary)
+        flush_to_disk(temporary)
         bad = broken_part(temporary)
         if bad is not None:
             raise OSError(f'its part {bad!r} did not reach the disk unchanged')
         digest = sha256_of_file(temporary)
         sha256_path(path).unlink(missing_ok=True)
         os.replace(temporary, path)
-        _replace_text(sha256_path(path), f'{digest}  {path.name}\n')
-        _flush_to_disk(path.parent)
+        replace_text(sha256_path(path), f'{digest}  {path.name}\n')
+        flush_to_disk(path.parent)
     except (OSError, RuntimeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(
@@ -69,27 +66,6 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> str:
         # After a rename there is none; a full disk needs the space back.
         temporary.unlink(missing_ok=True)
     return digest
-
-
-def write_text_atomically(path: Path, text: str) -> None:
-    """Replace a small text file in one step; ``UserError`` if that cannot be done."""
-    try:
-        _replace_text(path, text)
-    except OSError as error:
-        raise UserError(
-            f'{path} could not be written ({error.strerror or error}); free space in '
-            f'{path.parent} or make it writable'
-        ) from error
-
-
-def _replace_text(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-    try:
-        temporary.write_text(text)
-        _flush_to_disk(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def remove_unfinished(folder: Path) -> list[Path]:
@@ -120,11 +96,3 @@ def broken_part(path: Path) -> str | None:
         raise
     except Exception as error:  # zipfile raises a dozen types for a broken directory
         return f'directory, {type(error).__name__}: {error}'
-
-
-def _flush_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,10 +13,10 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
-from mmdetxfer.checkpoints.writing import write_text_atomically
 from mmdetxfer.datasets.column_store import default_cache_dir
 from mmdetxfer.errors import UserError
 from mmdetxfer.registry import DATASETS
+from mmdetxfer.text_files import write_text_atomically
 
 CLUTTER = '257.clutter'
 NUM_IMAGES = 30607

@@ -19,12 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from mmdetxfer.checkpoints.writing import (
-    TEMPORARY_SUFFIX,
-    sha256_of_file,
-    write_text_atomically,
-)
 from mmdetxfer.errors import UserError
+from mmdetxfer.text_files import TEMPORARY_SUFFIX, sha256_of_file, write_text_atomically
 
 FORMAT_VERSION = 1
 MANIFEST = 'columns.json'

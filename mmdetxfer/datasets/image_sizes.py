@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from mmdetxfer.checkpoints.writing import TEMPORARY_SUFFIX
 from mmdetxfer.datasets.column_store import default_cache_dir, locked
 from mmdetxfer.datasets.image_files import header_size
 from mmdetxfer.errors import UserError
+from mmdetxfer.text_files import TEMPORARY_SUFFIX
 
 # Neither a file nor a header: asked again next time.
 _UNREAD, NO_SIZE = 0, -1

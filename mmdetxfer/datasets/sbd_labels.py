@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmdetxfer.checkpoints.writing import TEMPORARY_SUFFIX, write_text_atomically
 from mmdetxfer.errors import UserError
+from mmdetxfer.text_files import TEMPORARY_SUFFIX, write_text_atomically
 
 LABELS, LISTS = 'SegmentationClassAug', 'ImageSets/Segmentation'
 _MOST_LABEL = 20

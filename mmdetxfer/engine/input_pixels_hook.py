@@ -13,9 +13,9 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from torch import Tensor, nn
 
-from mmdetxfer.checkpoints.writing import write_text_atomically
 from mmdetxfer.errors import UserError
 from mmdetxfer.registry import HOOKS
+from mmdetxfer.text_files import write_text_atomically
 
 RECORD = 'input_pixels.json'
 _KEY = 'input_pixels'

@@ -15,8 +15,8 @@ from mmdetxfer.checkpoints.receipt import (
     select,
     tensor_hash,
 )
-from mmdetxfer.checkpoints.writing import sha256_of_file
 from mmdetxfer.errors import CheckpointError
+from mmdetxfer.text_files import sha256_of_file
 
 
 def files_of_parts(model: nn.Module) -> Iterator[tuple[str, nn.Module, dict]]:

@@ -19,7 +19,6 @@ from mmengine.dist import barrier, get_rank, get_world_size
 from mmengine.registry import DATASETS, init_default_scope
 from torch.utils.data import DataLoader, Dataset
 
-from mmdetxfer.checkpoints.writing import sha256_of_file
 from mmdetxfer.datasets import ChipDataset, guarded
 from mmdetxfer.datasets.proposal_shards import (
     ProposalSet,
@@ -30,6 +29,7 @@ from mmdetxfer.datasets.proposal_shards import (
 )
 from mmdetxfer.engine.frozen_network import frozen_network
 from mmdetxfer.errors import UserError
+from mmdetxfer.text_files import sha256_of_file
 
 IOU_THRESHOLD = 0.7
 

@@ -15,13 +15,10 @@ from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 
 from mmdetxfer.checkpoints.resumable import set_checkpoints_aside
-from mmdetxfer.checkpoints.writing import (
-    remove_checkpoint,
-    remove_unfinished,
-    write_text_atomically,
-)
+from mmdetxfer.checkpoints.writing import remove_checkpoint, remove_unfinished
 from mmdetxfer.errors import UserError
 from mmdetxfer.registry import HOOKS
+from mmdetxfer.text_files import write_text_atomically
 
 
 class _LateRemoval(LocalBackend):

@@ -33,7 +33,6 @@ from mmdetxfer.checkpoints.receipt import (
     tensor_hash,
     unused_parts,
 )
-from mmdetxfer.checkpoints.writing import write_text_atomically
 from mmdetxfer.engine.freeze_hook import FreezeHook, frozen_by_config
 from mmdetxfer.engine.part_files import (
     file_hash,
@@ -43,6 +42,7 @@ from mmdetxfer.engine.part_files import (
 )
 from mmdetxfer.errors import CheckpointError
 from mmdetxfer.registry import HOOKS
+from mmdetxfer.text_files import write_text_atomically
 
 RECEIPT = 'transfer_receipt.json'
 

@@ -4,11 +4,13 @@ Whatever compares saved predictions of several candidates and seeds reads its wo
 writes its tables here: records as JSON lines, each table as CSV and Markdown.
 """
 
+import copy
 import csv
 import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config, DictAction
 from rich.table import Table
@@ -44,16 +46,19 @@ def named_files(words: Sequence[str]) -> dict[str, list[Path]]:
     return found
 
 
-def read_config(config: str, cfg_options: Sequence[str]) -> Config:
+def read_config(config: str, cfg_options: Sequence[str] | Mapping[str, Any]) -> Config:
     """Read a config with options.
 
     Args:
         config: A config file.
-        cfg_options: ``KEY=VALUE`` for it.
+        cfg_options: ``KEY=VALUE`` for it, or values by key.
     """
     if not Path(config).is_file():
         raise UserError(f'config not found: expected a file at {config}')
     cfg = Config.fromfile(config)
+    if isinstance(cfg_options, Mapping):
+        cfg.merge_from_dict(copy.deepcopy(dict(cfg_options)))
+        return cfg
     pairs = (option.partition('=') for option in cfg_options)
     cfg.merge_from_dict(
         {key: DictAction._parse_iterable(value) for key, _, value in pairs}

@@ -164,6 +164,7 @@ def compared(
     by_kind = {
         'group_scores': 'group_score',
         'class_scores': 'class_score',
+        'means': 'mean',
         'differences': 'difference',
         'best': 'best',
         'undefined': 'undefined',

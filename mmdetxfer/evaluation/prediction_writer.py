@@ -15,7 +15,6 @@ import numpy as np
 from mmengine.evaluator import BaseMetric, DumpResults
 from mmengine.logging import MMLogger
 
-from mmdetxfer.checkpoints.writing import sha256_of_file
 from mmdetxfer.errors import UserError
 from mmdetxfer.predictions import (
     MANIFEST,
@@ -25,6 +24,7 @@ from mmdetxfer.predictions import (
     save_predictions,
     write_manifest,
 )
+from mmdetxfer.text_files import sha256_of_file
 
 _TASKS = {
     'mmdet': 'detection',

@@ -35,6 +35,7 @@ from mmdetxfer.scoring.classification import TOP1, accuracy_records
 LAYERS, PROBES, TUNED, FEW = 'layers', 'probes', 'fine-tuned', 'few-shot'
 _TABLES = {
     'scores': 'score',
+    'means': 'mean',
     'differences': 'difference',
     'best': 'best',
     'fits': 'fit',
@@ -72,6 +73,25 @@ def probed_tables(
                 f'{", ".join(layers)}, got {plan.main_layer!r}'
             )
         found[place] = fitted(plan, place, folders[place], work_dir, say)
+    return tables_of(plan, found, folders, num_resamples, say)
+
+
+def tables_of(
+    plan: ProbePlan,
+    found: Mapping[Place, dict[str, dict]],
+    folders: Mapping[Place, Mapping[str, Path]],
+    num_resamples: int,
+    say: Callable[[str], None],
+) -> dict[str, list[dict]]:
+    """Return all records by table.
+
+    Args:
+        plan: What was probed.
+        found: What is known of each layer.
+        folders: Features of both parts.
+        num_resamples: Resamples of the images.
+        say: Told what happens.
+    """
     records: list[dict] = []
     for target in plan.targets:
         own = {place: found[place] for place in found if place.target == target}

@@ -219,6 +219,7 @@ def compared(
     )
     kinds = dict(
         scores='score',
+        means='mean',
         differences='difference',
         error_reductions='error_reduction',
         best='best',

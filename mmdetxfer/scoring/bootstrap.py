@@ -88,3 +88,27 @@ def difference_interval(
     return Interval(
         difference, difference - half, difference + half, seeds, images, degrees
     )
+
+
+def score_interval(
+    scores: Sequence[float],
+    resampled: np.ndarray,
+    num_images: int,
+    level: float = 0.95,
+) -> Interval:
+    """Return a candidate's mean score with its interval, by the same rule.
+
+    Of two candidates the difference tells, since both were scored on the same images.
+
+    Args:
+        scores: A score for each seed.
+        resampled: (R,) scores of resampled test sets, averaged over seeds.
+        num_images: Images of the test set.
+        level: Share of cases in which the interval holds the true score.
+    """
+    # Zero never varies, and adds nothing to either part.
+    nothing = np.zeros(max(len(scores), 1))
+    none_drawn = np.zeros(np.shape(resampled))
+    return difference_interval(
+        scores, nothing, resampled, none_drawn, num_images, level
+    )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from .comparison import best_rows, difference_rows
+from .comparison import best_rows, difference_rows, mean_rows
 from .resampled_ap import image_weights
 
 TOP1, MEAN_PER_CLASS = 'top-1', 'mean per class'
@@ -71,6 +71,7 @@ def accuracy_records(
             records += difference_rows(
                 *compared, baseline, place['num_images'], counted
             )
+            records += mean_rows(*settings, place['num_images'], counted)
             if group == 'all':
                 records += best_rows(*settings, place['num_images'], counted)
     for first, second in contrasts:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from .bootstrap import score_interval
 from .objects import FoundObjects, TrueObjects, of_classes
 from .resampled_ap import (
     counted_objects,
@@ -170,6 +171,7 @@ def difference_records(
             continue
         if key in map(score_name, iou_thresholds):
             sets += best_rows(own, drawn, num_images, head)
+            sets += mean_rows(own, drawn, num_images, head)
         is_short = is_used & (scored.classes_drawn < scored.num_classes)
         head['num_classes'] = scored.num_classes
         head['resamples_without_a_class'] = int(is_short.sum())
@@ -262,6 +264,29 @@ def best_rows(
     best = best_set(*tables, num_images)
     others = [name for name in scores if name not in several]
     return [dict(kind='best', **head, candidates=best, not_compared=others)]
+
+
+def mean_rows(
+    scores: Mapping[str, Sequence[float]],
+    resampled: Mapping[str, np.ndarray],
+    num_images: int,
+    head: dict,
+) -> list[dict]:
+    """Return each candidate's mean over seeds with its interval.
+
+    Args:
+        scores: A score for each seed of each candidate.
+        resampled: (R,) scores of the same resampled test sets, averaged over seeds.
+        num_images: Images with objects that the score is of.
+        head: What the records begin with.
+    """
+    rows = []
+    for name, seeds in scores.items():
+        found = asdict(score_interval(seeds, resampled[name], num_images))
+        value = found.pop('difference')
+        own = dict(num_seeds=len(seeds), num_images=num_images, value=value)
+        rows.append(dict(kind='mean', candidate=name, **head, **own, **found))
+    return rows
 
 
 def difference_rows(

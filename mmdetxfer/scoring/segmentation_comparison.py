@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from .bootstrap import Interval
+from .comparison import mean_rows
 from .confusion import TRUE, segmentation_scores
 from .resampled_ap import image_weights
 from .simultaneous import best_set, simultaneous_intervals
@@ -209,6 +210,8 @@ def comparison_records(
                     dict(kind='error_reduction', **head, **_reduction(interval))
                 )
         # With one seed training noise is unknown: no claim is made.
+        if key in ('mIoU', 'boundary mIoU'):
+            records += mean_rows(own, values, num_images, dict(score=key))
         several = [name for name, seeds in own.items() if len(seeds) > 1]
         if key in ('mIoU', 'boundary mIoU') and len(several) > 1:
             tables = ({name: one[name] for name in several} for one in (own, values))

@@ -8,7 +8,7 @@ from pathlib import Path
 from toy_runs import toy_config
 
 from mmdetxfer.checkpoints.resumable import find_resumable
-from mmdetxfer.checkpoints.writing import TEMPORARY_SUFFIX
+from mmdetxfer.text_files import TEMPORARY_SUFFIX
 
 REPOSITORY = Path(__file__).parents[2]
 

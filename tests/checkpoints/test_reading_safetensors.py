@@ -12,9 +12,10 @@ from toy_runs import toy_config, toy_weights
 from mmdetxfer.checkpoints.loading_schemes import install_safe_loading
 from mmdetxfer.checkpoints.reading import read_checkpoint
 from mmdetxfer.checkpoints.settle_convention import settle_convention
-from mmdetxfer.checkpoints.writing import sha256_of_file, sha256_path, write_atomically
+from mmdetxfer.checkpoints.writing import sha256_path, write_atomically
 from mmdetxfer.engine import ExactRunner
 from mmdetxfer.errors import DamagedCheckpointError
+from mmdetxfer.text_files import sha256_of_file
 
 WEIGHTS = {'w': torch.arange(6.0).reshape(2, 3)}
 

@@ -11,12 +11,9 @@ from mmdetxfer.checkpoints.resumable import (
     resumable_at,
     set_checkpoints_aside,
 )
-from mmdetxfer.checkpoints.writing import (
-    TEMPORARY_SUFFIX,
-    sha256_path,
-    write_atomically,
-)
+from mmdetxfer.checkpoints.writing import sha256_path, write_atomically
 from mmdetxfer.errors import CheckpointError, DamagedCheckpointError
+from mmdetxfer.text_files import TEMPORARY_SUFFIX
 
 clock = iter(range(1_700_000_000, 1_800_000_000))
 

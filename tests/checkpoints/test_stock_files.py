@@ -13,8 +13,9 @@ from toy_runs import toy_config, toy_metainfo
 from mmdetxfer.checkpoints.comparing import are_equal
 from mmdetxfer.checkpoints.reading import read_checkpoint
 from mmdetxfer.checkpoints.resumable import resumable_at
-from mmdetxfer.checkpoints.writing import recorded_sha256, sha256_of_file
+from mmdetxfer.checkpoints.writing import recorded_sha256
 from mmdetxfer.engine import ExactRunner
+from mmdetxfer.text_files import sha256_of_file
 
 
 def logged(work_dir: Path) -> str:

@@ -15,16 +15,15 @@ import torch
 from mmdetxfer.checkpoints import writing
 from mmdetxfer.checkpoints.reading import read_checkpoint
 from mmdetxfer.checkpoints.writing import (
-    TEMPORARY_SUFFIX,
     broken_part,
     recorded_sha256,
     remove_checkpoint,
     remove_unfinished,
     sha256_path,
     write_atomically,
-    write_text_atomically,
 )
 from mmdetxfer.errors import CheckpointError, UserError
+from mmdetxfer.text_files import TEMPORARY_SUFFIX, write_text_atomically
 
 
 def save(path: Path, number: int) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mmdetxfer.scoring.bootstrap import difference_interval
+from mmdetxfer.scoring.bootstrap import difference_interval, score_interval
 
 
 def test_without_image_noise_it_is_welchs_interval():
@@ -83,3 +83,23 @@ def test_it_covers_at_about_its_rate_where_images_alone_do_not():
         images_only += alone[0] <= 0 <= alone[1]
     assert 0.92 <= covered / 400 <= 0.99
     assert images_only / 400 < 0.9
+
+
+def test_a_score_alone_has_students_interval_over_seeds():
+    """scipy's own t interval of a mean of four; the images add their part.
+
+    Seeds .3 .5 .4 .8: mean .5, variance of the mean .14 / 3 / 4 = .011667. With .01 of
+    101 images: sum .021667, degrees .021667^2 / (.011667^2 / 3 + .01^2 / 100) = 10.12.
+    """
+    scores = [0.3, 0.5, 0.4, 0.8]
+    found = score_interval(scores, np.zeros(100), num_images=101)
+    expected = stats.ttest_1samp(scores, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    drawn = 0.5 + np.array([-1, 1] * 50) * np.sqrt(0.01 * 99 / 100)
+    found = score_interval(scores, drawn, num_images=101)
+    assert found.difference == pytest.approx(0.5)
+    assert found.degrees == pytest.approx(10.12, abs=0.01)
+    one = score_interval([0.5], drawn, num_images=101)
+    assert one.is_of_images_alone
+    half = stats.t.ppf(0.975, 100) * 0.1
+    assert (one.low, one.high) == pytest.approx((0.5 - half, 0.5 + half))

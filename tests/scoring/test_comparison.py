@@ -177,7 +177,7 @@ def test_no_claim_is_made_of_one_seed():
     assert best['candidates'] == ['b'] and best['not_compared'] == ['c']
     lonely = {name: seeds[:1] for name, seeds in candidates.items()}
     records = difference_records(truth, lonely, 'a', (0.5,), 3, 40, 100)
-    assert {r['kind'] for r in records} == {'difference', 'group_score'}
+    assert {r['kind'] for r in records} == {'difference', 'group_score', 'mean'}
 
 
 def test_an_interval_is_of_the_images_that_have_the_objects():

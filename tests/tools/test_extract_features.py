@@ -13,7 +13,6 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
 from tool_runner import CLS, DET, PLAIN, REPOSITORY
 
-from mmdetxfer.checkpoints.writing import sha256_of_file
 from mmdetxfer.engine.frozen_features import (
     FrozenFeatures,
     LayerRequest,
@@ -24,6 +23,7 @@ from mmdetxfer.extraction import extract_features
 from mmdetxfer.feature_files import load_features, read_manifest
 from mmdetxfer.models.named_layers import NamedLayers
 from mmdetxfer.predictions import load_predictions
+from mmdetxfer.text_files import sha256_of_file
 
 CONFIG = REPOSITORY / 'configs/sniper/sniper_r18-c4c5_1xb16-14e_world-voc.py'
 TOOL = 'extract_features.py'

@@ -13,8 +13,8 @@ import torch
 from mmengine.config import Config, ConfigDict
 from tool_runner import CLS, DET, SEG
 
-from mmdetxfer.checkpoints.writing import sha256_of_file
 from mmdetxfer.predictions import load_predictions, read_manifest
+from mmdetxfer.text_files import sha256_of_file
 
 # An odd number of images: two ranks test one image twice. The classifier is tested on
 # its training images, in batches of two.

@@ -28,10 +28,10 @@ from rich.console import Console
 from rich.table import Table
 from tool_runs import ROOT, all_of, hold, keep_settings, release, run_tool
 
-from mmdetxfer.checkpoints.writing import sha256_of_file, write_text_atomically
 from mmdetxfer.config_hash import config_hash
 from mmdetxfer.errors import UserError, one_line_errors
 from mmdetxfer.json_lines import write_json_lines
+from mmdetxfer.text_files import sha256_of_file, write_text_atomically
 
 # Candidate: the last checkpoint of its training, and its seeds.
 CANDIDATES = {

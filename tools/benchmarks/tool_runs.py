@@ -15,8 +15,8 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from mmdetxfer.checkpoints.writing import write_text_atomically
 from mmdetxfer.errors import UserError
+from mmdetxfer.text_files import write_text_atomically
 
 ROOT = Path(__file__).resolve().parents[2]
 Key = TypeVar('Key', bound=Hashable)
