@@ -9,7 +9,7 @@ strong to weak, each begun where the one before ended.
 The objective is at least as curved in the weights as its penalty. So its gradient, at
 the best intercept, bounds what is left to gain, and a fit counts as converged when that
 bound is a millionth of the objective; what single precision cannot reach is finished
-in double.
+in double, by Newton steps where the unknowns are few (``newton.py``).
 """
 
 from dataclasses import dataclass, replace
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from .eigenbasis import Eigenbasis, as_tensor
+from .newton import is_small, newton_step
 
 # 45 values, as Kornblith et al. 2019 try; from strong to weak.
 STRENGTHS = tuple(np.logspace(5, -6, 45).tolist())
@@ -27,6 +28,8 @@ FALLS = 5
 _LEFT_TO_GAIN = 1e-6
 _HISTORY = 20
 _STEPS = 10  # between two looks at the bound
+# With few unknowns what is not reached by then is left to Newton steps.
+_STEPS_BEFORE_NEWTON, _MOST_NEWTON_STEPS, _MOST_HALVINGS = 20, 50, 30
 _BLOCK = 1 << 21  # logits that are there at a time
 
 
@@ -112,17 +115,22 @@ def fit_logistic(
         strength: Above 0.
         start: Where another strength ended, to begin there.
         has_intercept: Whether there is one.
-        max_steps: Of the optimiser, in either precision.
+        max_steps: Of either optimiser, in either precision.
     """
     labels = torch.as_tensor(labels, dtype=torch.int64, device=basis.turned.device)
     check_labels(labels, len(basis.turned), num_classes, strength)
     settings = (basis, labels, num_classes, strength, has_intercept)
+    is_few = is_small(*basis.turned.shape, num_classes)
+    steps = min(max_steps, _STEPS_BEFORE_NEWTON) if is_few else max_steps
     problem = _Problem(*settings, torch.float32)
-    found = _descended(problem, start, max_steps, 1e-8)
+    found = _descended(problem, start, steps, 1e-8)
     if found.is_converged:
         return found
     problem = _Problem(*settings, torch.float64)
-    exact = _descended(problem, found, max_steps, 1e-12)
+    if is_few:
+        exact = _newton(problem, found, min(max_steps, _MOST_NEWTON_STEPS))
+    else:
+        exact = _descended(problem, found, max_steps, 1e-12)
     return replace(exact, steps=found.steps + exact.steps)
 
 
@@ -154,6 +162,37 @@ def _descended(
     return found
 
 
+def _newton(problem: '_Problem', start: Fit, max_steps: int) -> Fit:
+    """Go down by Newton steps, each halved until the objective falls enough."""
+    problem.begin_at(start)
+    turned = problem.turned.to(problem.unknown)
+    last = torch.full((len(turned), 1), float(problem.has_intercept)).to(turned)
+    features, factors = torch.cat([turned, last], 1), problem.factors()
+    objective = float(problem.evaluate())
+    for steps in range(1, max_steps + 1):
+        place, gradient = problem.unknown.detach().clone(), problem.unknown.grad
+        shares = (features @ (place * factors)).softmax(1)
+        step = newton_step(features, shares, gradient / factors, problem.strength)
+        if step is None:
+            break
+        step, before = step / factors, objective
+        slope = float((step * gradient).sum())
+        for halvings in range(_MOST_HALVINGS):
+            length = 0.5**halvings
+            problem.unknown.detach().copy_(place + length * step)
+            objective = float(problem.evaluate())
+            if objective <= before + 1e-4 * length * slope:
+                break
+        else:
+            # Nothing falls any more that double precision could see.
+            problem.unknown.detach().copy_(place)
+            objective = float(problem.evaluate())
+            break
+        if problem.fit(objective, steps).is_converged:
+            break
+    return problem.fit(objective, steps)
+
+
 class _Problem:
     """The objective and its gradient over scaled unknowns."""
 
@@ -181,6 +220,11 @@ class _Problem:
     def solution(self) -> tuple[Tensor, Tensor]:
         own = self.unknown.detach()
         return own[:-1] * self.scales, own[-1] * self.intercept_scale
+
+    def factors(self) -> Tensor:
+        """Return (R + 1, 1) what the unknowns are multiplied by."""
+        last = self.scales.new_full((1, 1), self.intercept_scale)
+        return torch.cat([self.scales, last])
 
     def fit(self, objective: float, steps: int) -> Fit:
         left = self.left_to_gain()

@@ -7,7 +7,7 @@ from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 from toy_features import overlapping, scaled
 
-from mmdetxfer.probes import eigenbasis, fit_logistic, probe_of
+from mmdetxfer.probes import STRENGTHS, eigenbasis, fit_logistic, probe_of
 
 
 def objective(scores, labels, weights, strength):
@@ -16,9 +16,17 @@ def objective(scores, labels, weights, strength):
     return losses.sum() + strength / 2 * (weights**2).sum()
 
 
+@pytest.fixture(params=['Newton', 'L-BFGS'])
+def finish(request, monkeypatch):
+    """What finishes a fit: the former where the unknowns are few."""
+    if request.param == 'L-BFGS':
+        monkeypatch.setattr('mmdetxfer.probes.linear.is_small', lambda *_: False)
+    return request.param
+
+
 @pytest.mark.parametrize('has_intercept', [True, False])
 @pytest.mark.parametrize('sizes', [(400, 20, 5), (60, 150, 4)])
-def test_the_optimum_is_scikit_learns(sizes, has_intercept):
+def test_the_optimum_is_scikit_learns(sizes, has_intercept, finish):
     """On data that are not separable, and, with more features than images, that are.
 
     The objective is recomputed from the probe's own scores: by no part of the fit.
@@ -57,7 +65,7 @@ def test_a_start_elsewhere_ends_at_the_same_place():
     assert far.objective < near.objective
 
 
-def test_what_single_precision_cannot_reach_is_finished_in_double():
+def test_what_single_precision_cannot_reach_is_finished_in_double(finish):
     """Separable classes: at a weak strength the objective is far below N log K."""
     features, labels = overlapping(60, 150, 4)
     fit = fit_logistic(eigenbasis(features), labels, 4, 1e-3)
@@ -67,11 +75,33 @@ def test_what_single_precision_cannot_reach_is_finished_in_double():
     assert strong.along.dtype == torch.float32
 
 
-def test_too_few_steps_are_told():
+def test_too_few_steps_are_told(finish):
     features, labels = overlapping(60, 150, 4)
     fit = fit_logistic(eigenbasis(features), labels, 4, 1e-6, max_steps=10)
     # Ten in either precision.
     assert not fit.is_converged and fit.steps == 20
+
+
+def test_the_weakest_strengths_of_separable_classes_converge():
+    """Down to the end of the grid, by the gradient at the probe's own scores.
+
+    An objective as curved as its penalty can fall by g^2 / (2 strength) at most.
+    """
+    features, labels = overlapping(60, 150, 4)
+    basis, fit = eigenbasis(features), None
+    for strength in STRENGTHS[::-4][::-1]:
+        fit = fit_logistic(basis, labels, 4, strength, fit)
+        assert fit.is_converged
+    probe = probe_of(basis, fit)
+    scores = probe.scores(features)
+    errors = np.exp(scores - logsumexp(scores, axis=1, keepdims=True))
+    errors[np.arange(60), labels] -= 1
+    weights = (probe.weights * basis.scale[:, None]).numpy()
+    gradient = scaled(features).T @ errors + 1e-6 * weights
+    found = objective(scores, labels, weights, 1e-6)
+    assert fit.objective == pytest.approx(found, rel=1e-5)
+    assert (gradient**2).sum() / 2e-6 < 1e-5 * found < 1e-9 * 60
+    assert abs(errors.sum(0)).max() < 1e-6
 
 
 def test_a_start_with_an_intercept_leaves_none_where_there_shall_be_none():
