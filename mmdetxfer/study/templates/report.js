@@ -67,7 +67,7 @@
     });
   });
 
-  /* Search: rows of tables and parts of sections that have all words. */
+  /* Search: answers, parts of sections and rows of tables that have all words. */
   const field = one('#search');
   const found = one('.found');
   const search = () => {
@@ -76,6 +76,13 @@
       const content = element.textContent.toLowerCase();
       return words.every((word) => content.includes(word));
     };
+    // What is found stands on top.
+    all('#contents, .key, .how, .notice').forEach((part) => { part.hidden = words.length > 0; });
+    const answers = all('.answer').filter((answer) => {
+      answer.hidden = !has(answer);
+      return !answer.hidden;
+    }).length;
+    one('.answers').hidden = answers === 0 && words.length > 0;
     let sections = 0;
     let rows = 0;
     all('.part').forEach((section) => {
@@ -100,8 +107,9 @@
       sections += isFound;
     });
     const count = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`;
-    found.textContent = words.length === 0 ? '' : sections === 0 ? 'Nothing found'
-      : `Found in ${count(sections, 'section')}, ${count(rows, 'row')} of tables`;
+    const counts = [count(answers, 'answer'), count(sections, 'section'), count(rows, 'row')];
+    found.textContent = words.length === 0 ? ''
+      : answers + sections === 0 ? 'Nothing found' : `Found: ${counts.join(', ')}`;
   };
   field.addEventListener('input', search);
   field.addEventListener('keydown', (event) => {
