@@ -12,7 +12,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mmdetxfer.checkpoints.writing import write_text_atomically
 from mmdetxfer.errors import UserError
 from mmdetxfer.study import report_plain, report_text
 from mmdetxfer.study.report_pictures import Picture, fitting_pictures
@@ -26,10 +25,19 @@ from mmdetxfer.study.sections import (
     Table,
     Text,
 )
+from mmdetxfer.text_files import write_text_atomically
 
 _TEMPLATES = Path(__file__).parent / 'templates'
 # Anchors of the page itself.
-_OWN_KEYS = {'search', 'the-answers', 'contents', 'failures', 'made-with', 'numbers'}
+_OWN_KEYS = {
+    'search',
+    'the-answers',
+    'contents',
+    'failures',
+    'made-with',
+    'numbers',
+    'words',
+}
 _KEY = re.compile(r'[A-Za-z][A-Za-z0-9-]*')
 
 
@@ -72,14 +80,12 @@ def write_report(report: Report, out: Path) -> list[Path]:
 
 def report_html(report: Report) -> str:
     """Return the page, with its pictures inside."""
-    paths = list(
-        dict.fromkeys(
-            block.path
-            for section in report.sections
-            for block in section.blocks
-            if isinstance(block, Figure)
-        )
-    )
+    paths = [
+        block.path
+        for section in report.sections
+        for block in section.blocks
+        if isinstance(block, Figure)
+    ]
     bare = _rendered(report, {path: Picture('', b'', None) for path in paths})
     pictures = fitting_pictures(paths, len(bare.encode()))
     return _rendered(report, pictures)
@@ -154,6 +160,9 @@ def _check(report: Report) -> None:
         if state not in report_plain.VERDICTS:
             known = ', '.join(report_plain.VERDICTS)
             raise ValueError(f'an answer lacks one of {known}, not {state!r}')
+        if answer.section and answer.section not in keys:
+            known = ', '.join(keys)
+            raise ValueError(f'no section has the key {answer.section!r}, but {known}')
 
 
 def _check_table(table: Table) -> None:

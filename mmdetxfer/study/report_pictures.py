@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +42,11 @@ def read_picture(path: Path) -> Picture:
         raise UserError(
             f'the figure {path} cannot be read ({error.strerror}); run the study again'
         ) from error
-    if b'<svg' in content[:2000]:
-        return Picture('image/svg+xml', content, None)
     for kind, start in (('image/png', b'\x89PNG\r\n'), ('image/jpeg', b'\xff\xd8\xff')):
         if content.startswith(start):
             return Picture(kind, content, _size_of(path, content))
+    if b'<svg' in content[:2000]:
+        return Picture('image/svg+xml', content, None)
     raise UserError(f'the figure {path} is neither a PNG, a JPEG nor an SVG file')
 
 
@@ -64,7 +64,7 @@ def fitting_pictures(paths: Sequence[Path], used_bytes: int) -> dict[Path, Pictu
     """Read pictures, as smaller JPEGs where they would not fit.
 
     Args:
-        paths: Their files.
+        paths: Their files, each as often as it is shown.
         used_bytes: What the page takes without them.
 
     Raises:
@@ -72,13 +72,13 @@ def fitting_pictures(paths: Sequence[Path], used_bytes: int) -> dict[Path, Pictu
     """
     pictures = {path: read_picture(path) for path in paths}
     for longest_px, quality in _SMALLER:
-        if used_bytes + _encoded_bytes(pictures) <= LIMIT_BYTES:
+        if used_bytes + _encoded_bytes(pictures[path] for path in paths) <= LIMIT_BYTES:
             return pictures
         pictures = {
             path: _smaller(picture, longest_px, quality)
             for path, picture in pictures.items()
         }
-    total = used_bytes + _encoded_bytes(pictures)
+    total = used_bytes + _encoded_bytes(pictures[path] for path in paths)
     if total <= LIMIT_BYTES:
         return pictures
     largest = max(pictures, key=lambda path: len(pictures[path].content), default=None)
@@ -89,8 +89,8 @@ def fitting_pictures(paths: Sequence[Path], used_bytes: int) -> dict[Path, Pictu
     )
 
 
-def _encoded_bytes(pictures: dict[Path, Picture]) -> int:
-    return sum(len(one.content) * 4 // 3 + 40 for one in pictures.values())
+def _encoded_bytes(pictures: Iterable[Picture]) -> int:
+    return sum(len(one.content) * 4 // 3 + 40 for one in pictures)
 
 
 def _smaller(picture: Picture, longest_px: int, quality: int) -> Picture:

@@ -21,7 +21,7 @@ from mmdetxfer.study.sections import (
 )
 
 VERDICTS = {
-    'claim': 'Shown',
+    'claim': 'Difference shown',
     'no difference': 'No difference could be shown',
     'one seed': 'One seed: no claim',
     'not measured': 'Not measured',

@@ -140,6 +140,7 @@ class Answer:
         is_claim: Whether it is one: of one seed nothing is claimed, and where no
             difference could be shown nothing is.
         lacking: Why it is none, where it is none.
+        section: Key of the section that says why, if there is one.
     """
 
     question: Text
@@ -147,6 +148,7 @@ class Answer:
     certainty: Line
     is_claim: bool
     lacking: Literal['no difference', 'one seed', 'not measured'] = 'no difference'
+    section: str = ''
 
 
 @dataclass(frozen=True)

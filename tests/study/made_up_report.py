@@ -100,7 +100,7 @@ def answers():
     """One for each state."""
     line = ('Start from ', EVIL, ': ', measured('value'), '.')
     return (
-        Answer(('At ', Label('0.7')), line, ('Three seeds.',), True),
+        Answer(('At ', Label('0.7')), line, ('Three seeds.',), True, section='small'),
         Answer('At low IoU', ('Either.',), ('Same.',), False),
         Answer('Segmentation', (LONG,), ('Unknown noise.',), False, 'one seed'),
         Answer('Classification', ('None.',), ('Failed.',), False, 'not measured'),

@@ -141,7 +141,11 @@ def test_answers_differ_by_what_may_be_claimed(outline, html):
     assert classes == [f'answer {state}' for state in states]
     first = html.index('class="answer claim"')
     assert first < html.index('id="contents"') < html.index('id="small"')
-    for words in ('Shown', 'No difference could be shown', 'One seed: no claim'):
+    for words in (
+        'Difference shown',
+        'No difference could be shown',
+        'One seed: no claim',
+    ):
         assert html.count(f'>{words}<') == 2
 
 
@@ -163,6 +167,10 @@ def test_published_numbers_name_their_source_and_it_is_listed(html):
         (
             dict(answers=(Answer('q', (), (), False, 'sure'),)),
             "one of claim, no difference, one seed, not measured, not 'sure'",
+        ),
+        (
+            dict(answers=(Answer('q', (), (), True, section='x'),)),
+            "no section has the key 'x', but small, large",
         ),
     ],
 )
@@ -210,3 +218,39 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / 'out').write_text('')
     with pytest.raises(UserError, match='cannot be made'):
         write_report(Report('n', 'q', (), ()), tmp_path / 'out')
+
+
+def test_a_picture_that_is_shown_twice_counts_twice(tmp_path, monkeypatch):
+    """Its 270 kB are 360 kB in the page, twice 720 kB."""
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / 'noise.png')
+    figure = Figure(tmp_path / 'noise.png', 'c', 'a')
+    monkeypatch.setattr(report_pictures, 'LIMIT_BYTES', 600_000)
+    once = Report('n', 'q', (), (Section('S', (figure,), 's'),))
+    assert 'image/png' in report_html(once)
+    twice = Report('n', 'q', (), (Section('S', (figure, figure), 's'),))
+    html = report_html(twice)
+    assert 'image/png' not in html and len(html) < 600_000
+
+
+def luminance(colour):
+    """WCAG's relative luminance of a colour such as #1c2024."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [
+        x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts
+    ]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+def test_every_colour_of_text_has_contrast_on_every_ground(html):
+    """4.5 is what WCAG asks for; black on white has 21."""
+    assert (luminance('#ffffff') + 0.05) / (luminance('#000000') + 0.05) == 21
+    themes = re.findall(r'--paper: [^}]*--bad: #\w+', html)
+    # Light, dark by the system, dark by the switch, paper (short colours, on white).
+    assert len(themes) == 4 and themes[1].split() == themes[2].split()
+    for theme in themes[:2]:
+        colours = dict(re.findall(r'--([a-z]+): (#\w{6})', theme))
+        for ground in ('paper', 'panel'):
+            for name in ('ink', 'soft', 'claim', 'open', 'bad'):
+                pair = sorted(luminance(colours[one]) for one in (ground, name))
+                assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, (ground, name)

@@ -86,7 +86,7 @@ def test_markdown_says_the_same(tmp_path):
     assert lines[0] == f'# Which of 3 for {evil}?'
     assert '> A trial of 2 minutes.' in lines
     assert f'Start from {evil}: 0.123.' in lines
-    assert '**Shown.** Three seeds.' in lines
+    assert '**Difference shown.** Three seeds.' in lines
     assert '**No difference could be shown.** Same.' in lines
     assert '**One seed: no claim.** Unknown noise.' in lines
     assert '**Not measured.** Failed.' in lines
