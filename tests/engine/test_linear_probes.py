@@ -17,6 +17,7 @@ from mmdetxfer.engine.frozen_features import (
     requests_for,
 )
 from mmdetxfer.engine.linear_probe_hook import LinearProbeHook
+from mmdetxfer.engine.linear_probe_loop import LinearProbeLoop
 from mmdetxfer.engine.probe_images import ProbeImages
 from mmdetxfer.errors import UserError
 from mmdetxfer.models.named_layers import NamedLayers
@@ -224,6 +225,30 @@ def test_what_cannot_be_is_said_before_the_training(
     with pytest.raises(UserError, match=message):
         ExactRunner.from_cfg(cfg).train()
     assert not (tmp_path / 'trace_0.jsonl').exists()
+
+
+def test_data_sets_are_built_in_the_scope_that_is_named(data, monkeypatch):
+    """mmpretrain's by default: mmdet has no such data set."""
+    with pytest.raises(KeyError, match='CustomDataset is not in the mmdet'):
+        ProbeImages(loader(data, 'test'), 'mmdet')
+    assert len(ProbeImages(loader(data, 'test'), 'mmpretrain').labels) == 15
+    scopes = []
+
+    class Stop(Exception):
+        pass
+
+    def built(settings, scope):
+        scopes.append(scope)
+        raise Stop
+
+    for module in ('linear_probe_hook', 'linear_probe_loop'):
+        monkeypatch.setattr(f'mmdetxfer.engine.{module}.ProbeImages', built)
+    for more in ({}, dict(scope='mmdet')):
+        with pytest.raises(Stop):
+            LinearProbeHook({}, {}, **more).before_train(None)
+        with pytest.raises(Stop):
+            LinearProbeLoop(None, {}, {}, {}, **more)
+    assert scopes == ['mmpretrain', 'mmpretrain', 'mmdet', 'mmdet']
 
 
 def test_each_rank_needs_an_image(data, monkeypatch):

@@ -2,14 +2,16 @@
 
 import json
 import re
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from tool_runner import REPOSITORY
 
 from mmdetxfer.evaluation.probe_tables import labelled_test_images
-from mmdetxfer.feature_files import load_features
+from mmdetxfer.feature_files import load_features, read_manifest
 from mmdetxfer.predictions import PredictionHeader, Predictions, save_predictions
 from mmdetxfer.probes import ProbeSettings, few_shot_probe, h_score, scored_probe
 from mmdetxfer.probes.eigenbasis import eigenbasis
@@ -58,6 +60,7 @@ layers = ['Conv4:2', 'Conv5:1,2', 'FC1']
 strengths = [0.1, 10.0, 1000.0]
 shots = [1, 2, 50]
 draws = 2
+batch_size = 5
 """
 
 
@@ -125,6 +128,7 @@ def test_tables_are_of_probes_by_hand_and_nothing_is_made_twice(tools, place):
         ('boxes', 7, 'FC1'),
     ):
         folder = out / f'features/toy/{name}/seed_{seed}'
+        assert read_manifest(folder / 'test').batch_size == 5
         train, test = (load_features(folder / part, layer) for part in NUM)
         parts = (train.features, train.labels, test.features, test.labels, NAMES)
         choice, expected = scored_probe(*parts, settings)
@@ -230,6 +234,21 @@ def test_a_plan_that_cannot_be_is_one_line(tools, place, change, said):
     path.write_text(path.read_text() + change + '\n')
     printed = probe(tools, place, fails=True)
     assert said in printed and 'Traceback' not in printed
+
+
+def test_a_checkpoint_that_could_run_code_needs_to_be_trusted(tools, place):
+    """It holds a Path, a type of no allow-list. Trusted, it is of another network."""
+    convention = dict(channel_order='bgr', mean=[10.0] * 3, std=[1.0] * 3)
+    meta = dict(input_convention=dict(convention, value_range=255), origin=Path('x'))
+    content = dict(state_dict=dict(weight=torch.zeros(2)), meta=meta)
+    torch.save(content, place / 'odd.pth')
+    path = place / 'plan.py'
+    change = "candidates['plain'].update(checkpoint='odd.pth', seeds=[0])\n"
+    path.write_text(path.read_text() + change)
+    printed = probe(tools, place, fails=True)
+    assert '--trust-checkpoint' in printed and 'tensors are missing' not in printed
+    printed = probe(tools, place, '--trust-checkpoint', fails=True)
+    assert "expected the weights of the config's network" in printed
 
 
 def test_other_plans_options_and_predictions(tools, place):
