@@ -8,6 +8,7 @@ with their hash beside them; one that is damaged counts as missing.
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from mmdetxfer.text_files import TEMPORARY_SUFFIX, sha256_of_file, write_text_at
 # Raised by hand when features of the same would be others.
 FORMAT_VERSION = 2
 MANIFEST = 'features.json'
+# Features of several files that are joined in memory; more are joined on the disk.
+_MOST_IN_MEMORY = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,9 @@ def is_whole(folder: Path, layer: str, shard: int) -> bool:
 def load_features(folder: str | Path, layer: str) -> FeatureSet:
     """Return the features of a layer; those of one file stay in a memory map.
 
+    Those of several become one; more than a GiB lies in a file without a name, which
+    ends with the array.
+
     Args:
         folder: As ``tools/extract_features.py`` filled it.
         layer: Such as 'Conv5 1x1'.
@@ -147,7 +153,7 @@ def load_features(folder: str | Path, layer: str) -> FeatureSet:
             f'{folder}: {len(missing)} of {len(parts)} shards of {layer} are missing '
             f'or damaged, first {first}; extract again, only these are made'
         )
-    features = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    features = parts[0] if len(parts) == 1 else _joined(parts, folder)
     labels = np.array(manifest.labels, dtype=np.int64)
     return FeatureSet(features, labels, manifest.image_ids, manifest.classes)
 
@@ -162,6 +168,15 @@ def _manifest_at(path: Path) -> dict:
         return json.loads(path.read_text())
     except (ValueError, OSError) as error:
         raise UserError(f'{path}: expected a manifest, got {error}') from error
+
+
+def _joined(parts: Sequence[np.ndarray], folder: Path) -> np.ndarray:
+    if sum(part.size for part in parts) <= _MOST_IN_MEMORY:
+        return np.concatenate(parts)
+    shape = (sum(map(len, parts)), parts[0].shape[1])
+    with tempfile.TemporaryFile(dir=folder) as stream:
+        found = np.memmap(stream, np.float32, 'w+', shape=shape)
+    return np.concatenate(parts, out=found)
 
 
 def _shard(folder: Path, layer: str, shard: int) -> np.ndarray | None:

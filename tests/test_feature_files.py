@@ -55,6 +55,18 @@ def test_one_file_stays_where_it_is(tmp_path):
     assert isinstance(load_features(tmp_path, KEY).features, np.memmap)
 
 
+def test_much_is_joined_on_the_disk_and_nothing_stays_there(tmp_path, monkeypatch):
+    """15 numbers: more than 14, which may be in memory."""
+    fill(tmp_path)
+    before = sorted(tmp_path.rglob('*'))
+    for most, kind in ((14, np.memmap), (15, np.ndarray)):
+        monkeypatch.setattr('mmdetxfer.feature_files._MOST_IN_MEMORY', most)
+        features = load_features(tmp_path, KEY).features
+        np.testing.assert_array_equal(features, FEATURES)
+        assert type(features) is kind
+        assert sorted(tmp_path.rglob('*')) == before
+
+
 @pytest.mark.parametrize(
     'name, value',
     [
