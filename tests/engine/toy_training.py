@@ -9,9 +9,11 @@ a real SIGKILL. They are forked from a server that has imported the host already
 import contextlib
 import json
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import cv2
@@ -251,8 +253,7 @@ def train(
     if kill is not None:
         cfg.custom_hooks.append(dict(type='KillAt', event=kill[0], count=kill[1]))
     Path(cfg.work_dir).mkdir(parents=True, exist_ok=True)
-    server = multiprocessing.get_context('forkserver')
-    server.set_forkserver_preload(['toy_training'])
+    server = server_with_imports()
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
@@ -275,11 +276,33 @@ def train(
     return printed
 
 
+def server_with_imports():
+    """Return the server of forks; when it starts, it imports ``toy_server`` first.
+
+    Python 3.11 looks for that in PYTHONPATH: it does not hand its own path on.
+    """
+    server = multiprocessing.get_context('forkserver')
+    server.set_forkserver_preload(['toy_server'])
+    before = os.environ.get('PYTHONPATH')
+    folder = Path(__file__).parent
+    found = [str(folder), str(folder.parent), *filter(None, [before])]
+    os.environ['PYTHONPATH'] = os.pathsep.join(found)
+    try:
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        del os.environ['PYTHONPATH']
+        if before is not None:
+            os.environ['PYTHONPATH'] = before
+    return server
+
+
 def _train_here(cfg, resume, rank, num_ranks, port, log):
     """Train in this process, as one of the ranks."""
     from mmdetxfer.engine import ExactRunner
     from mmdetxfer.engine.resuming import settle_resume
 
+    # Else each training would import the hosts.
+    assert 'toy_server' in sys.modules
     torch.set_num_threads(1)
     cfg = Config(cfg)
     if num_ranks > 1:

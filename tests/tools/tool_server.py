@@ -3,7 +3,7 @@
 A tool on toy data needs 2 s, importing torch and a host before it 10 s. Each fork runs
 the tool's file as ``python FILE ARGUMENTS`` would: same ``sys.argv``, same
 ``sys.path[0]``, own environment, folder and output. The package itself is not imported
-before the fork.
+before the fork, but what it imports of others is.
 
 Protocol: a line of JSON in (``argv``, ``cwd``, ``path``, ``log``, ``timeout`` and
 ``ranks``, one environment a process), a line of JSON out, the list of exit codes.
@@ -16,16 +16,23 @@ import signal
 import sys
 import time
 import traceback
+from pathlib import Path
 
 import mmdet.utils
 import mmengine.runner  # noqa: F401
 import mmpretrain.utils
 import mmseg.utils
+import numba  # noqa: F401
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+import hosts_once  # noqa: E402
 
 
 def serve() -> None:
     for package in (mmdet, mmseg, mmpretrain):
         package.utils.register_all_modules(init_default_scope=False)
+    hosts_once.before_forks()
     print('ready', flush=True)
     for line in sys.stdin:
         request = json.loads(line)
