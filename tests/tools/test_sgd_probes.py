@@ -91,7 +91,7 @@ def test_the_cheapest_of_the_equal_ones_is_named_or_none(tool):
     """Ours takes 2 s in the mean; ten epochs 11 s at the rate that is best on test."""
 
     def runs(top1, *seconds):
-        return [tool.Run(one, top1) for one in seconds]
+        return [tool.Run(top1, one, 2 * one + 1) for one in seconds]
 
     ours = runs(70.0, 1.0, 3.0)
     found = {
@@ -106,10 +106,11 @@ def test_the_cheapest_of_the_equal_ones_is_named_or_none(tool):
         10: 0.3,
         100: 0.1,
     }
-    said = 'the cheapest that is as good: 10 epochs, 5.5 times our time'
-    assert tool.summary(ours, best) == said
-    said = 'no baseline is as good; 100 epochs take 50.0 times our time'
-    assert tool.summary(runs(90.5, 1.0, 3.0), best) == said
+    # Of processors 5 s, 23 and 201.
+    said = 'the cheapest that is as good: 10 epochs, 5.5 times our time (4.6 of proc'
+    assert tool.summary(ours, best).startswith(said)
+    said = 'no baseline is as good; 100 epochs take 50.0 times our time (40.2 of proc'
+    assert tool.summary(runs(90.5, 1.0, 3.0), best).startswith(said)
 
 
 @pytest.mark.parametrize(
