@@ -140,6 +140,18 @@ def test_an_extraction_is_timed_beside_the_bare_forward_pass():
     assert done.returncode == 1 and '64 pixels or more, got 0, 2, 1, 64' in done.stderr
 
 
+def test_memory_is_what_is_held_at_most_since_it_was_looked_at(monkeypatch):
+    """100 MiB before, and 50 since."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import probe_speed
+
+    np.ones(100 << 17).sum()
+    held = probe_speed.forget_peak()
+    np.ones(50 << 17).sum()
+    assert 45 < probe_speed.memory_mib('VmHWM') - held < 60
+    assert abs(probe_speed.memory_mib('VmRSS') - held) < 20
+
+
 def test_probes_are_timed_beside_scikit_learns():
     """On a small set: as good as its to a millionth, by its own objective."""
     command = [sys.executable, str(BENCHMARKS / 'probe_speed.py'), '--path']
@@ -149,8 +161,9 @@ def test_probes_are_timed_beside_scikit_learns():
     assert done.returncode == 0, done.stderr
     worse = re.findall(r'│ ([+-]\d\.\de[+-]\d+) ', done.stdout)
     assert len(worse) == 2 and all(float(one) < 1e-6 for one in worse)
-    assert 'times faster' in ' '.join(done.stdout.split())
-    assert 'choice among' in done.stdout
+    printed = ' '.join(done.stdout.split())
+    assert re.search(r'is \d+\.\d times faster \(\d+\.\d by processors\)', printed)
+    assert re.search(r'choice among \d+ of 45 strengths and refit: \d+ s', printed)
     command[-1] = '1'
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and 'expected 2 to 25 strengths' in done.stderr
