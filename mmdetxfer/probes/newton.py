@@ -8,7 +8,7 @@ a handful of steps reaches what L-BFGS does not.
 import torch
 from torch import Tensor
 
-# Of the matrix of second derivatives, and of the products that make it.
+# Of the matrix of second derivatives and of what it is the products of; of products.
 _MOST_NUMBERS, _MOST_PRODUCTS = 1 << 23, 1 << 33
 # Of the penalty: where classes shift together nothing else is curved.
 _SHARE_OF_INTERCEPT = 1e-3
@@ -22,8 +22,9 @@ def is_small(num_images: int, num_directions: int, num_classes: int) -> bool:
         num_directions: R.
         num_classes: K.
     """
-    numbers = (num_classes * (num_directions + 1)) ** 2
-    return numbers <= _MOST_NUMBERS and numbers * num_images <= _MOST_PRODUCTS
+    num_unknowns = num_classes * (num_directions + 1)
+    numbers = num_unknowns * max(num_unknowns, num_images)
+    return numbers <= _MOST_NUMBERS and num_unknowns**2 * num_images <= _MOST_PRODUCTS
 
 
 def newton_step(

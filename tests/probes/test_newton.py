@@ -52,9 +52,12 @@ def test_without_any_curvature_there_is_no_step():
         # 2,890 unknowns, and ten more: 8,352,100 and 8,410,000 numbers.
         ((100, 288, 10), True),
         ((100, 289, 10), False),
-        # 840 unknowns: 705,600 numbers, which 12,174 images are too many for.
-        ((12_173, 83, 10), True),
-        ((12_175, 83, 10), False),
+        # 1,028 times the former is 8.59 thousand million products.
+        ((1_028, 288, 10), True),
+        ((1_029, 288, 10), False),
+        # 840 unknowns of so many images: 8,388,240 and 8,389,080 numbers.
+        ((9_986, 83, 10), True),
+        ((9_987, 83, 10), False),
         ((18_400, 2048, 257), False),
     ],
 )
