@@ -1,0 +1,138 @@
+"""Which of three pre-trainings should one start from? The quick start's study.
+
+On drawn scenes, in the layouts of the real data sets: the candidates learn from 1,600
+source images, then from 150 target images with another palette and background. Seed 0
+alone and one setting for each, those that grids of trials chose before, so that a run
+takes minutes; of one seed nothing is claimed. With grids and three seeds:
+embedded_seeds.py.
+
+Command: bash tools/quickstart.sh (or python tools/study.py run
+configs/studies/embedded.py)
+Data: python tools/make_world.py --out work_dirs/world_source --size 2000 --formats
+imagenet_loc, and --out work_dirs/world_small --size small (tools/quickstart.sh does it)
+Expected: AP50 of 0.471 (cls), 0.554 (cls-det) and 0.097 (scratch) with seed 0, from
+configs/transfer_det/README.md; the report says the rest.
+"""
+
+_cls = dict(config='configs/cls_pretrain/cls_r18-c5_1xb32-21e_world-imagenet-loc.py')
+_det = dict(config='configs/sniper/sniper_r18-c4c5-cls_1xb16-4e_world-imagenet-loc.py')
+
+question = 'Which pre-training should a detector, a segmentor, a classifier start from?'
+baseline = 'cls'
+seeds = [0]
+candidates = {
+    'scratch': dict(
+        words='no pre-training',
+        network=_cls['config'],
+    ),
+    'cls': dict(words='classification of the source images', stages=[_cls]),
+    'cls-det': dict(
+        words='the same, then detection on chips of the very same images',
+        stages=[_cls, _det],
+    ),
+}
+
+_rate = 'optim_wrapper.optimizer.lr'
+_decay = 'optim_wrapper.optimizer.weight_decay'
+_labels = 'train_dataloader.dataset.datasets.1'
+targets = dict(
+    voc07=dict(
+        task='detection',
+        words='detection of ten kinds of objects, 150 images to learn from',
+        config='configs/transfer_det/sniper_r18-c4c5_1xb16-7e_world-voc.py',
+        scratch=dict(
+            load_from=None, custom_hooks=[dict(type='mmdetxfer.InputPixelsHook')]
+        ),
+        longer={
+            'train_cfg.max_epochs': 14,
+            'param_scheduler.1.milestones': [10],
+        },
+        settings=[{_rate: rate} for rate in (0.03, 0.06, 0.12)],
+        chosen=dict(all={_rate: 0.12}),
+        chosen_where='configs/transfer_det/README.md',
+        part={
+            'train_dataloader.dataset.dataset.ann_file': (
+                'VOC2007/ImageSets/Main/train.txt'
+            )
+        },
+        rest={'test_dataloader.dataset.ann_file': 'VOC2007/ImageSets/Main/val.txt'},
+        tta=True,
+        occlusion='work_dirs/world_small/VOCocclusion',
+    ),
+    voc12=dict(
+        task='segmentation',
+        words='segmentation of the same kinds, 150 images to learn from',
+        config='configs/transfer_seg/deeplab_r18_1xb8-500i_world-voc.py',
+        scratch=dict(load_from=None, custom_hooks=[]),
+        longer={
+            'train_cfg.max_iters': 1000,
+            'param_scheduler.1.milestones': [700],
+        },
+        settings=[{_rate: rate} for rate in (0.02, 0.06, 0.18, 0.54)],
+        chosen={
+            'scratch': {_rate: 0.06},
+            'cls': {_rate: 0.06},
+            'cls-det': {_rate: 0.18},
+        },
+        chosen_where='configs/transfer_seg/README.md',
+        # Twice VOC's own images, tested on SBD's.
+        part={
+            f'{_labels}.ann_file': 'ImageSets/Segmentation/train.txt',
+            f'{_labels}.data_prefix.seg_map_path': 'SegmentationClass',
+        },
+        rest={
+            'test_dataloader.dataset.ann_file': 'ImageSets/Segmentation/aug.txt',
+            'test_dataloader.dataset.data_prefix.seg_map_path': 'SegmentationClassAug',
+        },
+        widths=list(range(1, 13)),
+    ),
+    caltech256=dict(
+        task='classification',
+        words='classification of ten other classes, 200 images to learn from',
+        config='configs/transfer_cls/r18-c5_1xb32-200i_world-caltech256.py',
+        scratch=dict(load_from=None, custom_hooks=[]),
+        longer={'train_cfg.max_iters': 400, 'param_scheduler.0.T_max': 400},
+        settings=[
+            {_rate: rate, _decay: decay}
+            for rate in (0.01, 0.03, 0.1, 0.3)
+            for decay in (0.0001, 0.001)
+        ],
+        chosen={
+            'scratch': {_rate: 0.3, _decay: 0.0001},
+            'cls': {_rate: 0.01, _decay: 0.0001},
+            'cls-det': {_rate: 0.3, _decay: 0.0001},
+        },
+        chosen_where='configs/transfer_cls/README.md',
+        part={'train_dataloader.dataset.part': 'learn'},
+        rest={
+            'test_dataloader.dataset.part': 'held_out',
+            'test_dataloader.dataset.dataset.split': 'train',
+        },
+    ),
+)
+
+probes = dict(
+    targets=dict(
+        caltech256=dict(
+            config='configs/transfer_cls/r18-c5_1xb32-200i_world-caltech256.py',
+            # Of the real set's classes those of the world have images.
+            has_all_classes=False,
+        ),
+    ),
+    layers=[
+        'Conv2:1',
+        'Conv3:1',
+        'Conv4:1',
+        'Conv5:1,2,4,whole',
+        'ConvProj:1,2,4,whole',
+        'FC1',
+        'FC2',
+    ],
+    main_layer='Conv5 1x1',
+    # From 10,000 to 0.001; the default grid of 45 takes longer than the trainings.
+    strengths=[10.0 ** (k / 2) for k in range(8, -7, -1)],
+    shots=[1, 5, 10],
+)
+
+# Seconds on two idle cores.
+budget = dict(pretrain=630, transfer=1050, probe=120)

@@ -1,0 +1,117 @@
+"""The answer of a study in plain words, with its certainty; no claim from one seed."""
+
+from mmdetxfer.study.parts.part import difference_line, key_of, with_interval
+from mmdetxfer.study.results import DECIDING, Compared, Results
+from mmdetxfer.study.sections import Answer, Label, Line, Text
+
+_WHAT = dict(
+    detection='a detector with exact boxes',
+    segmentation='a segmentor',
+    classification='a classifier',
+)
+
+
+def answers(results: Results) -> list[Answer]:
+    """Return an answer for each target and share of its train set.
+
+    Args:
+        results: Of the study.
+    """
+    found = []
+    for name, target in results.study.targets.items():
+        for share in results.study.target_fractions:
+            question = _question(results, name, share)
+            compared = results.transfers(name, share)
+            if compared is None:
+                line = ('No candidate was transferred to it yet.',)
+                found.append(Answer(question, line, (), False, 'not measured'))
+            else:
+                found.append(_answer(question, target.task, compared))
+    return found
+
+
+def _question(results: Results, name: str, share: float) -> Text:
+    target = results.study.targets[name]
+    line: list = [
+        f'Which pre-training for {_WHAT[target.task]} ({target.words or name})?'
+    ]
+    if share != 1:
+        line += [' With ', Label(f'{share:.0%}'), ' of the images to learn from.']
+    # Counts of images and classes in the config's words are no measures.
+    return tuple(Label(one) if isinstance(one, str) else one for one in line)
+
+
+def _answer(question: Text, task: str, compared: Compared) -> Answer:
+    score = DECIDING[task]
+    means = [
+        row
+        for row in compared.rows('means', score=score)
+        if row.get('group', 'all') == 'all'
+    ]
+    means.sort(key=lambda row: -row['value'])
+    best = [
+        row
+        for row in compared.rows('best', score=score)
+        if row.get('group', 'all') == 'all'
+    ]
+    section = key_of(task, compared)
+    if not best:
+        return _of_one_seed(question, score, means, compared, section)
+    told_apart = best[0]['candidates']
+    top = means[0]
+    line: list = []
+    number = with_interval(top)
+    if len(told_apart) == len(compared.seeds):
+        line = [
+            'No difference could be shown between the candidates. The highest ',
+            Label(score),
+            f' is that of {top["candidate"]}: ',
+            *number,
+            '.',
+        ]
+        certainty = _certainty(compared)
+        return Answer(question, tuple(line), certainty, False, 'no difference', section)
+    line = [f'Start from {told_apart[0]}: ', Label(score), ' ', *number, '.']
+    others = [name for name in told_apart if name != told_apart[0]]
+    if others:
+        line.append(f' {" and ".join(others)} cannot be told from it.')
+    less = compared.rows('differences', candidate=told_apart[0], score=score)
+    less = [row for row in less if row.get('group', 'all') == 'all']
+    if less:
+        line += [f' Over {compared.baseline}: ', *difference_line(less[0]), '.']
+    return Answer(question, tuple(line), _certainty(compared), True, section=section)
+
+
+def _of_one_seed(
+    question: Text, score: str, means: list[dict], compared: Compared, section: str
+) -> Answer:
+    top = means[0]
+    line = (
+        'No claim from one seed. Here the highest ',
+        Label(score),
+        f' is that of {top["candidate"]}: ',
+        *with_interval(top),
+        '.',
+    )
+    certainty = (
+        'In brackets the ',
+        Label('95 %'),
+        ' interval over test images; training noise is unknown.',
+    )
+    return Answer(question, line, certainty, False, 'one seed', section)
+
+
+def _certainty(compared: Compared) -> Line:
+    seeds = sorted({len(own) for own in compared.seeds.values()})
+    shown = str(seeds[0]) if len(seeds) == 1 else f'{seeds[0]} to {seeds[-1]}'
+    line: Line = (
+        'With ',
+        Label('95 %'),
+        ' intervals over ',
+        Label(shown),
+        ' seeds and the test images, for all candidates at once.',
+    )
+    if compared.missing:
+        names = ', '.join(compared.missing)
+        line += (f' Not done, or not with all seeds: {names}.',)
+    return line

@@ -1,0 +1,325 @@
+"""Runs one cell: alone in its folder, with a GPU of its own, to records or a reason.
+
+This is the command of every rule. It takes the lock of the cell's folder (and waits for
+a training that a killed call left there), returns at once when the result is whole,
+runs the work in a process group of its own, keeps its log, and writes ``failed.json``
+with the end of the log when it failed. Out of memory is tried once more with half the
+batch, accumulated twice.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mmdetxfer.errors import UserError, one_line_errors
+from mmdetxfer.study.files import DONE, FAILED, HALVED, LOCK, LOG, SPEC, SPENT, TRAINING
+from mmdetxfer.study.locks import (
+    RUNNING,
+    end_group,
+    note_running,
+    try_lock,
+    wait_for_lock,
+)
+from mmdetxfer.study.records import CELL, RECORDS, read_records
+from mmdetxfer.text_files import sha256_of_file, write_text_atomically
+
+_ROOT = Path(__file__).resolve().parents[2]
+_OUT_OF_MEMORY = (
+    'out of memory',
+    "can't allocate memory",
+    'Cannot allocate memory',
+    'MemoryError',
+)
+_TAIL = 40
+BEGUN = '--- begun'
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How the work of a cell is started.
+
+    Args:
+        launcher: 'none', 'pytorch' (torchrun) or 'slurm' (srun).
+        gpus: GPUs, and ranks, of one cell; 0 runs on the CPU.
+        trusts: Whether pickled code in checkpoints may run.
+        script: Python file that works in the place of ``mmdetxfer.study.work``.
+    """
+
+    launcher: str = 'none'
+    gpus: int = 0
+    trusts: bool = False
+    script: str | None = None
+
+    @property
+    def arguments(self) -> list[str]:
+        """As ``main`` takes them."""
+        words = ['--launcher', self.launcher, '--gpus', str(self.gpus)]
+        words += ['--trust-checkpoint'] * self.trusts
+        return words + (['--script', self.script] if self.script else [])
+
+
+def is_complete(folder: Path) -> bool:
+    """Return whether a cell's records are whole and its own.
+
+    Args:
+        folder: Of the cell.
+    """
+    try:
+        records = read_records(folder / RECORDS)
+    except UserError:
+        return False
+    return (
+        bool(records)
+        and records[0]['kind'] == CELL
+        and (records[0]['key'] == folder.name)
+    )
+
+
+def run_cell(folder: Path, launch: Launch, say: Callable[[str], None]) -> int:
+    """Run a cell to its end; return 0 when its records are there.
+
+    Args:
+        folder: Of the cell; ``cell.json`` is there.
+        launch: How its work is started.
+        say: Told what happens.
+    """
+    lock = wait_for_lock(folder / LOCK, say)
+    with lock:
+        if not is_complete(folder):
+            (folder / FAILED).unlink(missing_ok=True)
+            if not _attempt(folder, launch, lock, say):
+                return 1
+        _mark_done(folder)
+    return 0
+
+
+def _mark_done(folder: Path) -> None:
+    digest = sha256_of_file(folder / RECORDS)
+    text = json.dumps(dict(key=folder.name, records_sha256=digest)) + '\n'
+    write_text_atomically(folder / DONE, text)
+
+
+def _attempt(
+    folder: Path, launch: Launch, lock: Any, say: Callable[[str], None]
+) -> bool:
+    """Run the work, once more with half the batch when memory ran out."""
+    halved = (folder / HALVED).is_file()
+    while True:
+        begun = time.time()
+        code = _run(folder, launch, lock, halved)
+        if code == 0 and is_complete(folder):
+            return True
+        _add_spent(folder, time.time() - begun)
+        tail = log_tail(folder)
+        if not halved and any(one in '\n'.join(tail) for one in _OUT_OF_MEMORY):
+            say(
+                f'{folder}: out of memory; again with half the batch, accumulated twice'
+            )
+            halved = True
+            _begin_halved(folder)
+            continue
+        failed = dict(code=code, reason=reason_of(tail, code), log=tail)
+        write_text_atomically(folder / FAILED, json.dumps(failed, indent=1) + '\n')
+        say(f'{folder}: failed: {failed["reason"]}; its log is {folder / LOG}')
+        return False
+
+
+def _begin_halved(folder: Path) -> None:
+    """Begin the training anew: what was trained with the whole batch is set aside."""
+    write_text_atomically(folder / HALVED, '{}\n')
+    training = folder / TRAINING
+    if training.is_dir():
+        number = 1 + len(list(folder.glob('training_whole_batch_*')))
+        training.rename(folder / f'training_whole_batch_{number}')
+
+
+def _add_spent(folder: Path, seconds: float) -> None:
+    """Count the seconds of an attempt that did not end well."""
+    path = folder / SPENT
+    spent = json.loads(path.read_text()) if path.is_file() else 0.0
+    write_text_atomically(path, json.dumps(round(spent + seconds, 1)))
+
+
+def log_tail(folder: Path) -> list[str]:
+    """Return the last lines of a cell's log, of its last attempt.
+
+    Args:
+        folder: Of the cell.
+    """
+    try:
+        with open(folder / LOG, 'rb') as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - 20_000))
+            text = stream.read().decode(errors='replace')
+    except OSError:
+        return []
+    return text.rpartition(BEGUN)[2].splitlines()[1:][-_TAIL:]
+
+
+def reason_of(tail: Sequence[str], code: int) -> str:
+    """Return why a process failed, in one line.
+
+    Args:
+        tail: The end of its log.
+        code: Its exit code.
+    """
+    for line in reversed(tail):
+        if line.startswith('error'):
+            return line.partition(': ')[2] or line
+    if code < 0:
+        return f'ended by signal {-code} ({signal.Signals(-code).name})'
+    said = [line for line in tail if line.strip()]
+    return said[-1].strip() if said else f'exit code {code}, and nothing in its log'
+
+
+def _run(folder: Path, launch: Launch, lock: Any, halved: bool) -> int:
+    """Run the work of a cell in a process group of its own; return its exit code."""
+    spec = json.loads((folder / SPEC).read_text())
+    command = _command(folder, launch, halved)
+    with _gpus(folder, launch.gpus) as (visible, held), open(folder / LOG, 'a') as log:
+        print(BEGUN, time.strftime('%Y-%m-%d %H:%M:%S'), file=log, flush=True)
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=_environment(spec, visible),
+            pass_fds=[lock.fileno(), *(one.fileno() for one in held)],
+            start_new_session=True,
+        )
+        note_running(folder, process.pid)
+        with _passed_on(folder):
+            code = process.wait()
+        # Workers of a killed training end a little later than it does.
+        end_group(folder, signal.SIGKILL)
+        (folder / RUNNING).unlink(missing_ok=True)
+    return code
+
+
+def _command(folder: Path, launch: Launch, halved: bool) -> list[str]:
+    work = [launch.script] if launch.script else ['-m', 'mmdetxfer.study.work']
+    work += [str(folder), '--launcher', launch.launcher]
+    work += ['--halved'] * halved + ['--trust-checkpoint'] * launch.trusts
+    ranks = max(launch.gpus, 1)
+    if launch.launcher == 'pytorch':
+        torchrun = ['-m', 'torch.distributed.run', '--standalone']
+        torchrun += ['--local_addr=127.0.0.1', f'--nproc_per_node={ranks}']
+        return [sys.executable, *torchrun, *work]
+    if launch.launcher == 'slurm':
+        srun = ['srun', f'--ntasks={ranks}', '--kill-on-bad-exit=1']
+        return [*srun, sys.executable, '-u', *work]
+    return [sys.executable, *work]
+
+
+def with_package(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which this package is found, installed or not.
+
+    Args:
+        environment: Any.
+    """
+    path = environment.get('PYTHONPATH')
+    own = f'{_ROOT}{os.pathsep}{path}' if path else str(_ROOT)
+    return {**environment, 'PYTHONPATH': own}
+
+
+def _environment(spec: Mapping[str, Any], visible: str | None) -> dict[str, str]:
+    """Return the environment: the threads of the key, and a port that is free."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    threads = str(spec['threads'])
+    own = dict(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, MASTER_PORT=str(port))
+    if visible is not None:
+        own['CUDA_VISIBLE_DEVICES'] = visible
+    return {**with_package(os.environ), **own}
+
+
+@contextlib.contextmanager
+def _gpus(folder: Path, count: int) -> Iterator[tuple[str | None, list[Any]]]:
+    """Take free GPUs of this machine, waiting for them: a lock file each."""
+    if count == 0 or 'SLURM_JOB_ID' in os.environ:
+        # Slurm has given this job its own.
+        yield ('' if count == 0 else None), []
+        return
+    known = os.environ.get('CUDA_VISIBLE_DEVICES') or ','.join(_all_gpus())
+    names = [name for name in known.split(',') if name]
+    if len(names) < count:
+        raise UserError(
+            f'expected {count} GPUs for a cell, this machine shows {len(names)}; give '
+            'fewer with --gpus'
+        )
+    locks = folder.parent.parent / 'gpus'
+    locks.mkdir(parents=True, exist_ok=True)
+    taken: dict[str, Any] = {}
+    while len(taken) < count:
+        for name in names:
+            if name not in taken and len(taken) < count:
+                path = locks / f'{socket.gethostname()}_{name.replace("/", "_")}.lock'
+                lock = try_lock(path)
+                if lock is not None:
+                    taken[name] = lock
+        if len(taken) < count:
+            # Two that each hold half of what both need would wait for ever.
+            for lock in taken.values():
+                lock.close()
+            taken.clear()
+            time.sleep(1.0)
+    try:
+        yield ','.join(taken), list(taken.values())
+    finally:
+        for lock in taken.values():
+            lock.close()
+
+
+def _all_gpus() -> list[str]:
+    folder = Path('/proc/driver/nvidia/gpus')
+    return [str(k) for k, _ in enumerate(folder.iterdir())] if folder.is_dir() else []
+
+
+@contextlib.contextmanager
+def _passed_on(folder: Path) -> Iterator[None]:
+    """Pass a termination on to the work, and end it after ten seconds."""
+
+    def stop(number: int, _: object) -> None:
+        end_group(folder, signal.SIGTERM)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and end_group(folder, 0):
+            time.sleep(0.1)
+        end_group(folder, signal.SIGKILL)
+        raise SystemExit(128 + number)
+
+    kinds = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    former = {one: signal.signal(one, stop) for one in kinds}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+@one_line_errors
+def main() -> None:
+    """Run the cell whose folder the arguments name."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('folder', type=Path)
+    parser.add_argument('--launcher', default='none')
+    parser.add_argument('--gpus', type=int, default=0)
+    parser.add_argument('--trust-checkpoint', action='store_true')
+    parser.add_argument('--script')
+    args = parser.parse_args()
+    launch = Launch(args.launcher, args.gpus, args.trust_checkpoint, args.script)
+    raise SystemExit(run_cell(args.folder, launch, partial(print, flush=True)))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,78 @@
+"""What data a cell is of: annotations by content, images by name and size.
+
+Everything below a data root counts, whatever its layout: files that are pictures by
+their name and size, all others by their bytes. The fingerprint is kept beside the
+cells, so that a second look only asks the disk what has changed.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from mmdetxfer.text_files import sha256_of_file, write_text_atomically
+
+UNKNOWN = 'unknown until present'
+# Raised by hand when the fingerprint of the same data would be another.
+VERSION = 1
+_PICTURES = {'.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm'}
+
+
+def fingerprint(root: Path, kept_in: Path | None = None) -> str:
+    """Return the fingerprint of a folder or file, or ``UNKNOWN`` where none is.
+
+    Args:
+        root: The folder of a data set, or a file of its own.
+        kept_in: Folder of known fingerprints; None keeps none.
+    """
+    if not root.exists():
+        return UNKNOWN
+    entries = list(_entries(root))
+    seen = _digest([str(VERSION), *(f'{n} {s} {t}' for n, s, t in entries)])
+    path = None
+    if kept_in is not None:
+        name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:24]
+        path = kept_in / f'{name}.json'
+        known = _known(path)
+        if known.get('seen') == seen:
+            return known['fingerprint']
+    lines = [
+        f'{name} {size}'
+        if Path(name).suffix.lower() in _PICTURES
+        else f'{name} {sha256_of_file(root / name)}'
+        for name, size, _ in entries
+    ]
+    found = _digest([str(VERSION), *lines])
+    if path is not None:
+        kept_in.mkdir(parents=True, exist_ok=True)
+        write_text_atomically(path, json.dumps(dict(seen=seen, fingerprint=found)))
+    return found
+
+
+def _known(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _entries(root: Path) -> Iterator[tuple[str, int, int]]:
+    """Yield name, size and time of change of all files but hidden ones, sorted."""
+    if root.is_file():
+        stat = root.stat()
+        yield '.', stat.st_size, stat.st_mtime_ns
+        return
+    found = []
+    for folder, folders, files in os.walk(root, followlinks=True):
+        folders[:] = sorted(one for one in folders if not one.startswith('.'))
+        for name in files:
+            if not name.startswith('.'):
+                stat = os.stat(os.path.join(folder, name))
+                place = os.path.relpath(os.path.join(folder, name), root)
+                found.append((place, stat.st_size, stat.st_mtime_ns))
+    yield from sorted(found)
+
+
+def _digest(lines: list[str]) -> str:
+    return hashlib.sha256('\n'.join(lines).encode()).hexdigest()

@@ -1,0 +1,141 @@
+"""Locks that the kernel frees when a process dies, whatever killed it.
+
+A child that inherits the lock holds it too: a training that outlives a killed caller
+keeps its folder until it ends, so that nothing ever trains twice in one folder.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+RUNNING = 'running.json'
+
+
+def try_lock(path: Path) -> Any:
+    """Return an open file that holds the lock, or None where another holds it.
+
+    Args:
+        path: The lock's file; its folder exists.
+    """
+    stream = open(path, 'a')
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.close()
+        return None
+    return stream
+
+
+def wait_for_lock(path: Path, say: Callable[[str], None]) -> Any:
+    """Return an open file that holds the lock, waiting for a process that is left.
+
+    A termination while waiting ends that process too, if it runs on this machine.
+
+    Args:
+        path: The lock's file.
+        say: Told who is waited for.
+    """
+    stream = try_lock(path)
+    if stream is not None:
+        return stream
+    say(f'{_who(path.parent)}; waiting for it, nothing is lost')
+    with _ended_with_us(path.parent):
+        while stream is None:
+            time.sleep(0.2)
+            stream = try_lock(path)
+    return stream
+
+
+def _who(folder: Path) -> str:
+    found = running_in(folder)
+    if found is None:
+        return f'{folder}: another process works there'
+    return (
+        f'{folder}: process {found["pid"]} on {found["host"]}, which an earlier call '
+        'left, still works there'
+    )
+
+
+def note_running(folder: Path, pid: int) -> None:
+    """Write down which process works in a folder.
+
+    Args:
+        folder: Of a cell.
+        pid: Leader of its process group.
+    """
+    content = dict(pid=pid, started=start_time(pid), host=socket.gethostname())
+    (folder / RUNNING).write_text(json.dumps(content))
+
+
+def running_in(folder: Path) -> dict | None:
+    """Return the process that works in a folder, None if it has ended.
+
+    A process of another machine counts as running: only its lock can tell.
+
+    Args:
+        folder: Of a cell.
+    """
+    try:
+        found = json.loads((folder / RUNNING).read_text())
+        is_here = found['host'] == socket.gethostname()
+        if is_here and start_time(found['pid']) != found['started']:
+            return None
+        return found
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def start_time(pid: int) -> int | None:
+    """Return when a process began, in ticks since the machine did; None without it.
+
+    Together with its number this names a process: numbers are used again.
+
+    Args:
+        pid: Its number.
+    """
+    try:
+        text = Path(f'/proc/{pid}/stat').read_text()
+    except OSError:
+        return None
+    # The name in brackets may have spaces.
+    fields = text.rpartition(')')[2].split()
+    return None if fields[0] == 'Z' else int(fields[19])
+
+
+def end_group(folder: Path, number: int = signal.SIGTERM) -> bool:
+    """Send a signal to the process group that works in a folder; whether it was there.
+
+    Args:
+        folder: Of a cell.
+        number: The signal.
+    """
+    found = running_in(folder)
+    if found is None or found['host'] != socket.gethostname():
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(found['pid'], number)
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def _ended_with_us(folder: Path) -> Iterator[None]:
+    """End the process that is waited for when this one is told to end."""
+
+    def stop(number: int, _: object) -> None:
+        end_group(folder)
+        raise SystemExit(128 + number)
+
+    former = {one: signal.signal(one, stop) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

@@ -1,0 +1,329 @@
+"""Cells of a study: what is trained, tested and probed, each under a key.
+
+A cell lies in ``work_dirs/cells/<key>/`` and is shared between studies. Its key chains
+the keys of the cells it needs with all that decides its numbers: the resolved config,
+files from outside, data, seed, threads, ranks, kind of device, versions of torch and
+the hosts, and a protocol number for its kind. A plan needs no data: what is absent is
+'unknown until present' in the key, and gets its own when it is there.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from mmdetxfer.study.cells import PRETRAIN, PROBE, TRANSFER, Cell, Machine, Plan, Use
+from mmdetxfer.study.fingerprint import UNKNOWN, fingerprint
+from mmdetxfer.study.reading import TASKS, Options, Study, Target, tried
+from mmdetxfer.study.resolved import (
+    config_with,
+    data_files,
+    data_roots,
+    normal_form,
+    share_of_images,
+)
+from mmdetxfer.text_files import sha256_of_file
+
+# Raised by hand when the numbers of a kind change though nothing in the key does. What
+# they depend on is below: packages of this repository whose change is a reason to ask.
+PROTOCOLS = {PRETRAIN: 1, TRANSFER: 1, PROBE: 1}
+COVERS = {
+    PRETRAIN: ('checkpoints', 'chips', 'datasets', 'engine', 'evaluation', 'models'),
+    TRANSFER: (
+        'checkpoints',
+        'chips',
+        'datasets',
+        'engine',
+        'evaluation',
+        'models',
+        'predictions',
+        'scoring',
+    ),
+    PROBE: (
+        'checkpoints',
+        'datasets',
+        'engine',
+        'extraction',
+        'feature_files',
+        'models',
+        'probe_plan',
+        'probes',
+        'probing',
+    ),
+}
+_PACKAGES = (
+    'torch',
+    'torchvision',
+    'numpy',
+    'mmengine',
+    'mmcv',
+    'mmdet',
+    'mmsegmentation',
+    'mmpretrain',
+)
+# What chooses a setting: the mean of these scores on the rest of the train set.
+CHOOSING = {
+    'detection': ('AP50', 'AP70'),
+    'segmentation': ('mIoU',),
+    'classification': ('top-1',),
+}
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions of torch and the hosts."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = 'not installed'
+    return found
+
+
+def planned(
+    study: Study,
+    machine: Machine,
+    tasks: Sequence[str] = TASKS,
+    has_probes: bool = True,
+) -> Plan:
+    """Return all cells of a study.
+
+    Args:
+        study: The study.
+        machine: Where it runs.
+        tasks: Targets of other tasks are left out: no part asks for them.
+        has_probes: Whether a part asks for probes.
+    """
+    return _Planner(study, machine).run(tasks, has_probes)
+
+
+class _Planner:
+    """Makes the cells; each fingerprint and file is looked at once."""
+
+    def __init__(self, study: Study, machine: Machine) -> None:
+        self.study, self.machine = study, machine
+        self.plan = Plan(study, machine)
+        self._fingerprints: dict[Path, str] = {}
+        self._files: dict[str, str] = {}
+
+    def run(self, tasks: Sequence[str], has_probes: bool) -> Plan:
+        """Plan pre-trainings, transfers and probes, seed by seed."""
+        study = self.study
+        targets = [name for name, one in study.targets.items() if one.task in tasks]
+        probes = study.probes if has_probes else None
+        for seed in study.seeds:
+            for name in study.candidates:
+                self._chain(name, seed)
+            for target in targets:
+                for share in study.target_fractions:
+                    for name in study.candidates:
+                        self._transfer(name, target, share, seed)
+            for name, one in study.candidates.items():
+                if probes and one.probed_config and not one.is_longer:
+                    self._probe(name, seed)
+        return self.plan
+
+    def _chain(self, name: str, seed: int) -> tuple[dict | None, tuple[str, ...]]:
+        """Return what a transfer begins with, and the cells that it needs."""
+        begins: dict | None = None
+        needs: tuple[str, ...] = ()
+        candidate = self.study.candidates[name]
+        for place, stage in enumerate(candidate.stages):
+            if stage.file is not None:
+                begins = dict(file=stage.file.replace('{seed}', str(seed)))
+                if candidate.input_convention is not None:
+                    begins['input_convention'] = candidate.input_convention
+                continue
+            options = {**self.study.options, **stage.options}
+            cfg = config_with(stage.config, options)
+            options |= share_of_images(cfg, stage.share)
+            spec = dict(config=stage.config, begins=begins, seed=seed)
+            if begins is None:
+                options = {'load_from': None, **options}
+            cell = self._cell(PRETRAIN, {**spec, 'options': options}, needs)
+            self._use(cell, 'pretrain', candidate=name, seed=seed, stage=place)
+            begins, needs = dict(cell=cell.key), (cell.key,)
+        return begins, needs
+
+    def _transfer(self, name: str, place: str, share: float, seed: int) -> None:
+        """Plan the trials of the first seed, and the transfer."""
+        target = self.study.targets[place]
+        settings = tried(self.study, name, target)
+        first = self.study.seeds[0]
+        choices = []
+        labels = dict(target=place, share=share)
+        source = self.study.candidates[name].tried_as or name
+        if len(settings) > 1:
+            for setting in settings:
+                trial = self._run(source, target, place, share, first, setting, True)
+                choices.append(dict(cell=trial.key, options=dict(setting)))
+                if seed == first and source == name:
+                    self._use(
+                        trial,
+                        'trial',
+                        candidate=name,
+                        seed=first,
+                        setting=setting,
+                        **labels,
+                    )
+        setting = settings[0] if not choices else {}
+        final = self._run(name, target, place, share, seed, setting, False, choices)
+        self._use(final, 'final', candidate=name, seed=seed, **labels)
+
+    def _run(
+        self,
+        name: str,
+        target: Target,
+        place: str,
+        share: float,
+        seed: int,
+        setting: Options,
+        is_trial: bool,
+        choices: Sequence[dict] = (),
+    ) -> Cell:
+        """Return the cell of one training on a target and its test."""
+        candidate = self.study.candidates[name]
+        begins, needs = self._chain(name, seed)
+        config = candidate.configs.get(place, target.config)
+        options = {**self.study.options, **candidate.options.get(place, {})}
+        if begins is not None:
+            options |= target.loaded
+        elif candidate.as_configured:
+            options['load_from'] = None
+        else:
+            options |= target.scratch
+        options |= setting
+        if candidate.is_longer and not is_trial:
+            options |= target.longer
+        options |= target.fractions.get(share, {})
+        if is_trial:
+            options |= target.part
+        options |= share_of_images(config_with(config, options), share)
+        tested = dict(target.rest) if is_trial else {}
+        spec = dict(
+            config=config,
+            begins=begins,
+            seed=seed,
+            options=options,
+            task=target.task,
+            test=dict(options=tested, tta=target.tta),
+            choices=list(choices),
+            choosing=list(CHOOSING[target.task]),
+        )
+        keys = (*needs, *(one['cell'] for one in choices))
+        return self._cell(TRANSFER, spec, keys)
+
+    def _probe(self, name: str, seed: int) -> None:
+        """Plan the probes of all layers of a candidate on all probed targets."""
+        candidate, probes = self.study.candidates[name], dict(self.study.probes)
+        begins, needs = self._chain(name, seed)
+        spec = dict(
+            config=candidate.probed_config,
+            begins=begins,
+            seed=seed,
+            options={},
+            probes=probes,
+        )
+        cell = self._cell(PROBE, spec, needs)
+        self._use(cell, 'probe', candidate=name, seed=seed)
+
+    def _cell(self, kind: str, spec: dict, needs: tuple[str, ...]) -> Cell:
+        """Return the cell of a specification, the same one for the same."""
+        cfg = config_with(spec['config'], spec['options'])
+        begins = spec['begins'] or {}
+        if 'file' in begins:
+            origin = self._file(begins['file'])
+        else:
+            origin = begins.get('cell')
+        content = dict(
+            kind=kind,
+            protocol=PROTOCOLS[kind],
+            config=normal_form(cfg),
+            begins=origin,
+            input_convention=begins.get('input_convention'),
+            seed=spec['seed'],
+            data=self._data(cfg, spec),
+            test=spec.get('test'),
+            choices=spec.get('choices'),
+            choosing=spec.get('choosing'),
+            probes=self._probed(spec.get('probes')),
+            threads=self.study.threads,
+            world_size=self.machine.world_size,
+            device=self.machine.device,
+            versions=versions(),
+        )
+        text = json.dumps(content, sort_keys=True, default=str)
+        key = hashlib.sha256(text.encode()).hexdigest()[:16]
+        whole = dict(
+            key=key,
+            kind=kind,
+            **spec,
+            data=content['data'],
+            threads=self.study.threads,
+            world_size=self.machine.world_size,
+            device=self.machine.device,
+        )
+        cell = Cell(key, whole, tuple(dict.fromkeys(needs)), content)
+        return self.plan.cells.setdefault(key, cell)
+
+    def _use(self, cell: Cell, role: str, **labels: Any) -> None:
+        use = Use(cell.key, role, **labels)
+        if use not in self.plan.uses:
+            self.plan.uses.append(use)
+
+    def _data(self, cfg: Any, spec: dict) -> dict[str, str]:
+        """Return the fingerprints of all that a cell reads."""
+        configs = [cfg]
+        targets = (spec.get('probes') or {}).get('targets', {})
+        configs += [config_with(one['config'], {}) for one in targets.values()]
+        paths = [path for one in configs for path in data_roots(one) + data_files(one)]
+        found = {}
+        for place, path in enumerate(dict.fromkeys(paths)):
+            if path not in self._fingerprints:
+                kept = self.machine.cells.parent / 'fingerprints'
+                self._fingerprints[path] = fingerprint(path, kept)
+            found[f'{place} {path.name}'] = self._fingerprints[path]
+        return found
+
+    def _file(self, file: str) -> str:
+        """Return the hash of a file from outside, or what names it until it is here."""
+        if file not in self._files:
+            if '://' in file:
+                self._files[file] = file
+            elif Path(file).is_file():
+                self._files[file] = sha256_of_file(Path(file))
+            else:
+                self._files[file] = UNKNOWN
+        return self._files[file]
+
+    def _probed(self, probes: Mapping | None) -> dict | None:
+        """Return what of the probes decides their numbers."""
+        if probes is None:
+            return None
+        targets = {
+            name: {**one, 'config': normal_form(config_with(one['config'], {}))}
+            for name, one in probes['targets'].items()
+        }
+        return {**probes, 'targets': targets}
+
+
+def missing_inputs(plan: Plan) -> dict[str, list[str]]:
+    """Return what is not there, by cell: data, and files from outside.
+
+    Args:
+        plan: The plan.
+    """
+    found = {}
+    for key, cell in plan.cells.items():
+        cfg = config_with(cell.spec['config'], cell.spec['options'])
+        paths = [str(one) for one in data_roots(cfg) if not one.exists()]
+        file = (cell.spec['begins'] or {}).get('file')
+        if file and '://' not in file and not Path(file).is_file():
+            paths.append(file)
+        if paths:
+            found[key] = paths
+    return found

@@ -1,0 +1,228 @@
+"""What of a config decides a cell's numbers, as plain data.
+
+Left out are paths, work_dir, workers and logs: a cell that was made elsewhere, or with
+more workers, is the same cell. The data themselves come in by their fingerprint.
+"""
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmdetxfer.errors import UserError
+
+_ABSENT = 'path'
+_TOP = (
+    'work_dir',
+    'load_from',
+    'resume',
+    'launcher',
+    'log_level',
+    'log_processor',
+    'visualizer',
+    'vis_backends',
+    'env_cfg',
+    'experiment_name',
+    'data_root',
+    'randomness',
+)
+_LOADER = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
+_HOOKS = ('logger', 'visualization', 'timer')
+_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+@cache
+def _read(path: str) -> Config:
+    if not Path(path).is_file():
+        raise UserError(f'config not found: expected a file at {path}')
+    return Config.fromfile(path)
+
+
+def config_with(path: str, options: Mapping[str, Any]) -> Config:
+    """Return a config with options: the same one again for the same, so not to change.
+
+    Args:
+        path: Of the config.
+        options: As ``--cfg-options``.
+    """
+    key = (path, json.dumps(options, sort_keys=True, default=str))
+    if key not in _known:
+        _known[key] = _merged(path, options)
+    return _known[key]
+
+
+_known: dict[tuple[str, str], Config] = {}
+_forms: dict[int, dict] = {}
+
+
+def _merged(path: str, options: Mapping[str, Any]) -> Config:
+    cfg = copy.deepcopy(_read(path))
+    try:
+        cfg.merge_from_dict(copy.deepcopy(dict(options)))
+    except (KeyError, TypeError, IndexError, AssertionError) as error:
+        raise UserError(
+            f'{path}: expected options that fit it, got {dict(options)}: {error}'
+        ) from error
+    return cfg
+
+
+def normal_form(cfg: Config) -> dict:
+    """Return what of a config decides its numbers.
+
+    Args:
+        cfg: Of ``config_with``.
+    """
+    # These live as long as the module does.
+    if id(cfg) not in _forms:
+        _forms[id(cfg)] = _form(cfg)
+    return _forms[id(cfg)]
+
+
+def _form(cfg: Config) -> dict:
+    content = copy.deepcopy(cfg.to_dict())
+    roots = sorted({str(root) for root in data_roots(cfg)}, key=len, reverse=True)
+    for key in _TOP:
+        content.pop(key, None)
+    for key in _LOADERS:
+        for loader in _listed(content.get(key)):
+            for name in _LOADER:
+                loader.pop(name, None)
+    for name in _HOOKS:
+        (content.get('default_hooks') or {}).pop(name, None)
+    return _without_paths(content, roots)
+
+
+def _listed(value: Any) -> list:
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def _without_paths(node: Any, roots: list[str]) -> Any:
+    if isinstance(node, Mapping):
+        return {str(key): _without_paths(value, roots) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [_without_paths(value, roots) for value in node]
+    if isinstance(node, str):
+        for root in roots:
+            if node.startswith(root):
+                return _ABSENT + node[len(root) :].rstrip('/')
+        return _ABSENT if node.startswith('/') else node
+    if isinstance(node, type) or callable(node):
+        return f'{node.__module__}.{node.__qualname__}'
+    return node
+
+
+def datasets_in(node: Any) -> Iterator[Mapping]:
+    """Yield every dict of a loader's data set, wrappers included."""
+    if isinstance(node, Mapping):
+        if 'type' in node:
+            yield node
+        for key in ('dataset', 'datasets'):
+            for one in _listed(node.get(key)):
+                yield from datasets_in(one)
+
+
+def data_roots(cfg: Config) -> list[Path]:
+    """Return the folders of data that a config's loaders name, each once.
+
+    Args:
+        cfg: The config.
+    """
+    found: dict[Path, None] = {}
+    for key in _LOADERS:
+        for loader in _listed(cfg.get(key)):
+            for one in datasets_in(loader.get('dataset')):
+                if one.get('data_root'):
+                    found[Path(one['data_root'])] = None
+    return list(found)
+
+
+def data_files(cfg: Config) -> list[Path]:
+    """Return files that a config's data sets name beside their folders.
+
+    Args:
+        cfg: The config.
+    """
+    roots = data_roots(cfg)
+    found: dict[Path, None] = {}
+    for key in _LOADERS:
+        for loader in _listed(cfg.get(key)):
+            for one in datasets_in(loader.get('dataset')):
+                for value in one.values():
+                    if isinstance(value, str) and '/' in value:
+                        path = Path(value)
+                        is_inside = any(path.is_relative_to(root) for root in roots)
+                        if not is_inside and path.is_file():
+                            found[path] = None
+    return list(found)
+
+
+def share_of_images(cfg: Config, share: float, seed: int = 0) -> dict[str, Any]:
+    """Return options by which a training sees a share of its images.
+
+    Args:
+        cfg: The config of the training.
+        share: Of the images.
+        seed: Of the draw: the same images for every candidate.
+    """
+    if share == 1:
+        return {}
+
+    def within(one: Mapping) -> Any:
+        inner = one.get('dataset')
+        # The part of a whole set that is looked for is counted before.
+        is_whole = str(one['type']).endswith('WholeDataset')
+        if isinstance(inner, Mapping) and not is_whole:
+            return {**one, 'dataset': within(inner)}
+        if 'datasets' in one:
+            return {**one, 'datasets': [within(each) for each in one['datasets']]}
+        # Boxes of a classifier's and a detector's images are drawn alike.
+        has_boxes = scope == 'mmdet' or str(one['type']).endswith('ImageNetLocDataset')
+        name = 'SubsetDataset' if has_boxes else 'ShareDataset'
+        return dict(type=f'mmdetxfer.{name}', dataset=one, fraction=share, seed=seed)
+
+    scope = cfg.get('default_scope')
+    dataset = within(cfg.to_dict()['train_dataloader']['dataset'])
+    return {'train_dataloader.dataset': {**dataset, '_delete_': True}}
+
+
+def half_batch(cfg: Config) -> dict[str, Any]:
+    """Return options of half the batch and twice the accumulation: the same updates.
+
+    Where a training counts iterations, all counts double with them. Batch norm sees
+    half as many images at a time, so that the numbers are not quite the same.
+
+    Args:
+        cfg: The config of the training.
+    """
+    batch = cfg.train_dataloader.batch_size
+    if batch < 2:
+        raise UserError(
+            'out of memory with one image at a time: nothing is left to halve; make '
+            'the images or the network smaller'
+        )
+    steps = cfg.optim_wrapper.get('accumulative_counts', 1)
+    options: dict[str, Any] = {
+        'train_dataloader.batch_size': batch // 2,
+        'optim_wrapper.accumulative_counts': 2 * steps,
+    }
+    for place, schedule in enumerate(_listed(cfg.get('param_scheduler'))):
+        if not schedule.get('by_epoch', True):
+            for key in ('begin', 'end', 'T_max', 'milestones', 'step_size'):
+                if schedule.get(key) is not None:
+                    options[f'param_scheduler.{place}.{key}'] = _doubled(schedule[key])
+    if cfg.train_cfg.get('max_iters'):
+        for key in ('max_iters', 'val_interval', 'val_begin'):
+            if cfg.train_cfg.get(key) is not None:
+                options[f'train_cfg.{key}'] = 2 * cfg.train_cfg[key]
+    checkpoint = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    if not checkpoint.get('by_epoch', True) and checkpoint.get('interval', -1) > 0:
+        options['default_hooks.checkpoint.interval'] = 2 * checkpoint.interval
+    return options
+
+
+def _doubled(value: Any) -> Any:
+    return [2 * one for one in value] if isinstance(value, (list, tuple)) else 2 * value

@@ -1,0 +1,260 @@
+"""What a study has found so far: cells that are done, and comparisons of them.
+
+Comparisons are made of whatever is there: a candidate that failed is missing, and said
+to be.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmdetxfer.study.cells import Plan, Use
+from mmdetxfer.study.comparisons import Tables, compared_transfers
+from mmdetxfer.study.files import PREDICTIONS
+from mmdetxfer.study.records import RECORDS, SCHEMA, read_records
+from mmdetxfer.study.states import state_of
+
+# The score that decides, and where it stands among a target's tables.
+DECIDING = dict(detection='AP70', segmentation='mIoU', classification='top-1')
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Comparisons of one target with one share of its train set.
+
+    Args:
+        target: Its name; None for probes.
+        share: Of the train set.
+        baseline: The candidate that others are compared with.
+        seeds: Of each candidate that is there.
+        missing: Candidates that are not, or not with all seeds.
+        tables: Records, each with its id.
+        figures: Folder of figures and pictures.
+    """
+
+    target: str | None
+    share: float
+    baseline: str
+    seeds: Mapping[str, tuple[int, ...]]
+    missing: tuple[str, ...]
+    tables: Tables
+    figures: Path
+
+    def rows(self, table: str, **wanted: Any) -> list[dict]:
+        """Return the records of a table that have what is named."""
+        return [
+            row
+            for row in self.tables.get(table, [])
+            if all(row.get(key) == value for key, value in wanted.items())
+        ]
+
+    @property
+    def is_of_one_seed(self) -> bool:
+        """Whether no claim can be made."""
+        return all(len(own) < 2 for own in self.seeds.values())
+
+
+class Results:
+    """Reads what is done, and compares it, once.
+
+    Args:
+        plan: The study's plan.
+        folder: Of the study: figures are drawn there.
+        say: Told what happens.
+    """
+
+    def __init__(self, plan: Plan, folder: Path, say: Callable[[str], None]) -> None:
+        """Read the records of the cells that are done."""
+        self.plan, self.folder, self.say = plan, folder, say
+        self.study = plan.study
+        self.heads: dict[str, dict] = {}
+        self.rows: dict[str, list[dict]] = {}
+        self.not_done: list[str] = []
+        for key in plan.cells:
+            if state_of(plan, key).state == 'done':
+                head, *rows = read_records(plan.folder(key) / RECORDS)
+                self.heads[key], self.rows[key] = head, rows
+            else:
+                self.not_done.append(key)
+        self._compared: dict[tuple, Compared | None] = {}
+        self._costs: list[dict] | None = None
+
+    def done(self, role: str, **wanted: Any) -> list[Use]:
+        """Return what is done of a role."""
+        return [use for use in self.plan.used(role, **wanted) if use.key in self.heads]
+
+    def records(self) -> list[dict]:
+        """Return all records, of cells and of comparisons, with what they are of."""
+        uses = {use.key: use for use in reversed(self.plan.uses)}
+        found = []
+        for key, head in self.heads.items():
+            use = uses[key]
+            of = dict(candidate=use.candidate, target=use.target, role=use.role)
+            found += [{**of, **row} for row in (head, *self.rows[key])]
+        for one in self._compared.values():
+            if one is not None:
+                found += [row for table in one.tables.values() for row in table]
+        return found + self.costs()
+
+    def transfers(self, target: str, share: float = 1.0) -> Compared | None:
+        """Return the comparison of a target's transfers, None if none is done.
+
+        Args:
+            target: Its name.
+            share: Of its train set.
+        """
+        key = ('transfers', target, share)
+        if key not in self._compared:
+            self._compared[key] = self._compare_transfers(target, share)
+        return self._compared[key]
+
+    def _compare_transfers(self, target: str, share: float) -> Compared | None:
+        own = self.study.targets[target]
+        files: dict[str, list[Path]] = {}
+        seeds: dict[str, list[int]] = {}
+        for use in self.done('final', target=target, share=share):
+            path = self.plan.folder(use.key) / PREDICTIONS[own.task]
+            files.setdefault(use.candidate, []).append(path)
+            seeds.setdefault(use.candidate, []).append(use.seed)
+        if not files:
+            return None
+        name = target if share == 1 else f'{target}_{share:g}'
+        self.say(f'comparing {", ".join(files)} on {name}')
+        baseline = self._baseline(files)
+        out = self.folder / 'figures' / name
+        tables = compared_transfers(
+            own,
+            self.study.options,
+            files,
+            baseline,
+            self.study.resamples,
+            out,
+            lambda _: None,
+        )
+        return self._numbered(
+            target, share, baseline, seeds, tables, out, f'{name}', own.task
+        )
+
+    def probes(self) -> Compared | None:
+        """Return the comparison of all probes, None if none is done."""
+        key = ('probes',)
+        if key not in self._compared:
+            self._compared[key] = self._compare_probes()
+        return self._compared[key]
+
+    def _compare_probes(self) -> Compared | None:
+        # Plans, which need none of it, come in a second.
+        from mmdetxfer.plots import draw_groups, draw_layers
+        from mmdetxfer.study.probe_cell import compared_probes
+
+        cells: dict[str, dict[int, Path]] = {}
+        for use in self.done('probe'):
+            folder = self.plan.folder(use.key)
+            cells.setdefault(use.candidate, {})[use.seed] = folder
+        if not cells:
+            return None
+        self.say(f'comparing the probes of {", ".join(cells)}')
+        configs = {name: self.study.candidates[name].probed_config for name in cells}
+        baseline = self._baseline(cells)
+        tables = compared_probes(
+            self.study.probes,
+            cells,
+            configs,
+            baseline,
+            self.study.resamples,
+            lambda _: None,
+        )
+        out = self.folder / 'figures' / 'probes'
+        out.mkdir(parents=True, exist_ok=True)
+        draw_layers(tables['scores'], out / 'layers')
+        draw_groups(tables['scores'], out / 'objects')
+        seeds = {name: list(own) for name, own in cells.items()}
+        return self._numbered(
+            None, 1.0, baseline, seeds, tables, out, 'probes', 'probes'
+        )
+
+    def _baseline(self, present: Mapping[str, Any]) -> str:
+        """Return the study's baseline, or the first that is there in its place."""
+        wanted = self.study.baseline
+        return wanted if wanted in present else next(iter(present))
+
+    def _numbered(
+        self,
+        target: str | None,
+        share: float,
+        baseline: str,
+        seeds: Mapping[str, list[int]],
+        tables: Tables,
+        out: Path,
+        name: str,
+        part: str,
+    ) -> Compared:
+        """Give each record its id, and what it is of."""
+        numbered: Tables = {}
+        for table, rows in tables.items():
+            numbered[table] = [
+                {
+                    'schema': SCHEMA,
+                    'id': f'{self.study.name}/{name}/{table}/{place}',
+                    'target': target,
+                    'share': share,
+                    'part': part,
+                    **row,
+                }
+                for place, row in enumerate(rows)
+            ]
+        wanted = self.study.seeds
+        missing = [
+            one
+            for one in self._expected(target)
+            if len(seeds.get(one, ())) < len(wanted)
+        ]
+        return Compared(
+            target,
+            share,
+            baseline,
+            {one: tuple(own) for one, own in seeds.items()},
+            tuple(missing),
+            numbered,
+            out,
+        )
+
+    def _expected(self, target: str | None) -> list[str]:
+        if target is not None:
+            return list(self.study.candidates)
+        return list(dict.fromkeys(use.candidate for use in self.plan.used('probe')))
+
+    def costs(self) -> list[dict]:
+        """Return what the pre-trainings cost: means over seeds, a record a candidate.
+
+        Those with a stage from outside, or one that is not done, have none.
+        """
+        if self._costs is None:
+            rows = [self._cost(name) for name in self.study.candidates]
+            self._costs = [
+                {**row, 'schema': SCHEMA, 'id': f'{self.study.name}/costs/{place}'}
+                for place, row in enumerate(filter(None, rows))
+            ]
+        return self._costs
+
+    def _cost(self, candidate: str) -> dict | None:
+        stages = self.study.candidates[candidate].stages
+        uses = self.done('pretrain', candidate=candidate)
+        heads = [self.heads[use.key] for use in uses]
+        count = len(self.study.seeds)
+        is_whole = len(uses) == len(stages) * count
+        if any(stage.file for stage in stages) or not is_whole:
+            return None
+        if not all(head.get('cost') for head in heads):
+            return None
+        return dict(
+            kind='cost',
+            candidate=candidate,
+            multiply_adds=sum(one['cost']['multiply_adds'] for one in heads) / count,
+            not_counted=sorted({x for o in heads for x in o['cost']['not_counted']}),
+            of=[one['id'] for one in heads],
+            volatile=dict(
+                seconds=sum(one['volatile']['seconds'] for one in heads) / count
+            ),
+        )

@@ -1,0 +1,270 @@
+"""Runs the cells of a plan: Snakemake decides the order, a lock keeps others out.
+
+A rule's only declared output is the small ``done.json`` of its cell, since Snakemake
+deletes declared outputs before a job; everything else lies beside it, undeclared.
+"""
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmdetxfer.errors import UserError
+from mmdetxfer.study.cell import Launch, with_package
+from mmdetxfer.study.cells import Plan
+from mmdetxfer.study.files import LOCK, SPEC
+from mmdetxfer.study.locks import end_group, note_running, try_lock
+from mmdetxfer.text_files import write_text_atomically
+
+EXECUTORS = ('local', 'slurm')
+_SNAKEFILE = """# Written by tools/study.py run; a cell a job.
+import json
+
+PLAN = json.load(open('plan.json'))
+CELLS = PLAN['folder']
+
+
+def needs(wildcards):
+    keys = PLAN['cells'][wildcards.key]['needs']
+    return [ancient(f'{CELLS}/{key}/done.json') for key in keys]
+
+
+rule all:
+    input:
+        expand('{cells}/{key}/done.json', cells=CELLS, key=PLAN['cells']),
+
+
+rule cell:
+    wildcard_constraints:
+        key='[0-9a-f]+',
+    input:
+        needs,
+    output:
+        CELLS + '/{key}/done.json',
+    priority: lambda wildcards: PLAN['cells'][wildcards.key]['weight'],
+    threads: PLAN['threads']
+    resources:
+        gpus=PLAN['gpus'],
+        **PLAN['resources'],
+    shell:
+        PLAN['command'] + ' ' + CELLS + '/{wildcards.key}'
+"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a study is run.
+
+    Args:
+        executor: 'local', or 'slurm': a job of Slurm for each cell.
+        launch: How the work of a cell is started.
+        jobs: Cells at a time.
+        all_gpus: GPUs of this machine together, for the local executor.
+        profile: Arguments that Snakemake takes beside these.
+    """
+
+    executor: str = 'local'
+    launch: Launch = Launch()
+    jobs: int = 2
+    all_gpus: int = 0
+    profile: tuple[str, ...] = ()
+
+
+def prepare(plan: Plan, study_dir: Path, settings: Settings) -> None:
+    """Write what Snakemake and the cells read.
+
+    Args:
+        plan: What is run.
+        study_dir: Folder of the study.
+        settings: How.
+    """
+    weights = _weights(plan)
+    for key, cell in plan.cells.items():
+        folder = plan.folder(key)
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(cell.spec, indent=1, default=str) + '\n'
+        path = folder / SPEC
+        if not path.is_file() or path.read_text() != text:
+            write_text_atomically(path, text)
+    launch = settings.launch
+    command = [sys.executable, '-m', 'mmdetxfer.study.cell', *launch.arguments]
+    content = dict(
+        folder=str(plan.machine.cells.resolve()),
+        # What configs name is relative to where the study was started.
+        command=f'cd {_quoted(os.getcwd())} && ' + ' '.join(map(_quoted, command)),
+        threads=plan.study.threads,
+        gpus=launch.gpus,
+        resources={},
+        cells={
+            key: dict(needs=list(cell.needs), weight=weights[key])
+            for key, cell in plan.cells.items()
+        },
+    )
+    study_dir.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(study_dir / 'plan.json', json.dumps(content, indent=1))
+    write_text_atomically(study_dir / 'Snakefile', _SNAKEFILE)
+
+
+def _quoted(word: str) -> str:
+    # Braces mean something to Snakemake.
+    return shlex.quote(word).replace('{', '{{').replace('}', '}}')
+
+
+def _weights(plan: Plan) -> dict[str, int]:
+    """Return how many cells wait for each, the longest chain first."""
+    found = dict.fromkeys(plan.cells, 0)
+    for key in reversed(list(plan.cells)):
+        for need in plan.cells[key].needs:
+            found[need] = max(found[need], found[key] + 1)
+    return found
+
+
+def run(
+    plan: Plan,
+    study_dir: Path,
+    settings: Settings,
+    watch: Callable[[], None] = lambda: None,
+) -> int:
+    """Run what is missing; return Snakemake's exit code.
+
+    Args:
+        plan: What is run.
+        study_dir: Folder of the study.
+        settings: How.
+        watch: Called every half second while cells run.
+    """
+    if settings.executor not in EXECUTORS:
+        raise UserError(
+            f'--executor: expected {" or ".join(EXECUTORS)}, got {settings.executor!r}'
+        )
+    if settings.jobs < 1:
+        raise UserError(f'--jobs: expected 1 or more, got {settings.jobs}')
+    _end_former(study_dir)
+    prepare(plan, study_dir, settings)
+    with open(study_dir / 'snakemake.log', 'a') as log:
+        process = subprocess.Popen(
+            _snakemake(plan, settings),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=study_dir,
+            env=with_package(os.environ),
+            start_new_session=True,
+        )
+        note_running(study_dir, process.pid)
+        with _ended_with_us(process, plan, settings.executor):
+            while process.poll() is None:
+                watch()
+                time.sleep(0.5)
+    watch()
+    return process.returncode
+
+
+def _end_former(study_dir: Path) -> None:
+    """End the Snakemake that a killed call left; its trainings go on and are kept."""
+    while end_group(study_dir, signal.SIGKILL):
+        time.sleep(0.1)
+
+
+def _snakemake(plan: Plan, settings: Settings) -> list[str]:
+    cores = settings.jobs * plan.study.threads
+    command = [sys.executable, '-m', 'snakemake', '--snakefile', 'Snakefile']
+    command += ['--nolock', '--rerun-incomplete', '--keep-going']
+    command += ['--rerun-triggers', 'mtime', '--scheduler', 'greedy']
+    if settings.executor == 'local':
+        command += ['--cores', str(cores)]
+        if settings.launch.gpus:
+            command += ['--resources', f'gpus={max(settings.all_gpus, 1)}']
+    else:
+        command += ['--executor', 'slurm', '--jobs', str(settings.jobs)]
+    return [*command, *settings.profile]
+
+
+@contextlib.contextmanager
+def hold(study_dir: Path) -> Iterator[None]:
+    """Hold the folder of a study: a second run of it is refused.
+
+    Args:
+        study_dir: The folder.
+    """
+    study_dir.mkdir(parents=True, exist_ok=True)
+    lock = try_lock(study_dir / LOCK)
+    if lock is None:
+        raise UserError(
+            f'{study_dir}: another run of this study works there; wait for it, or end '
+            'it'
+        )
+    with lock:
+        yield
+
+
+@contextlib.contextmanager
+def _ended_with_us(
+    process: subprocess.Popen, plan: Plan, executor: str
+) -> Iterator[None]:
+    """End Snakemake, its jobs and their trainings when this process is told to end."""
+
+    def stop(number: int, _: Any) -> None:
+        # At an interrupt Snakemake cancels its jobs of Slurm.
+        first = signal.SIGINT if executor == 'slurm' else signal.SIGTERM
+        for sent in (first, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, sent)
+            for key in plan.cells:
+                end_group(plan.folder(key), sent)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=5)
+        raise SystemExit(128 + number)
+
+    kinds = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    former = {one: signal.signal(one, stop) for one in kinds}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def clean(plan: Plan, keys: list[str]) -> int:
+    """Remove cells; return how many were there.
+
+    Args:
+        plan: The plan.
+        keys: Of the cells.
+    """
+    count = 0
+    for key in keys:
+        folder = plan.folder(key)
+        if not folder.is_dir():
+            continue
+        lock = try_lock(folder / LOCK)
+        if lock is None:
+            raise UserError(f'{folder}: a process works there; end it first')
+        with lock:
+            shutil.rmtree(folder)
+        count += 1
+    return count
+
+
+def forget_done(plan: Plan, key: str) -> list[str]:
+    """Let a cell run again, and what was made from it; return the keys.
+
+    Args:
+        plan: The plan.
+        key: Of the cell.
+    """
+    again = {key}
+    for other, cell in plan.cells.items():
+        if again & set(cell.needs):
+            again.add(other)
+    found = [one for one in plan.cells if one in again]
+    clean(plan, found)
+    return found

@@ -1,0 +1,358 @@
+"""What happens in a cell: train, test, score, probe; in one process a rank.
+
+A host takes 6 to 8 seconds to import, so that what belongs together runs together. What
+is done already is found on the disk: a training goes on where it was, and the records
+are written last.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from mmengine.dist import is_main_process
+
+from mmdetxfer.engine.cost_hook import COST
+from mmdetxfer.engine.transfer_hook import RECEIPT
+from mmdetxfer.errors import one_line_errors
+from mmdetxfer.study.cells import PRETRAIN, PROBE
+from mmdetxfer.study.files import (
+    CHOSEN,
+    PREDICTIONS,
+    TRAINED,
+    TRAINING,
+    read_spec,
+    trained_file,
+)
+from mmdetxfer.study.plan import PROTOCOLS, versions
+from mmdetxfer.study.records import RECORDS, read_records, write_records
+from mmdetxfer.study.resolved import config_with, half_batch
+from mmdetxfer.text_files import sha256_of_file, write_text_atomically
+
+
+def work(folder: Path, args: argparse.Namespace) -> None:
+    """Do what a cell says, and write its records.
+
+    Args:
+        folder: Of the cell.
+        args: The other arguments of ``main``.
+    """
+    spec, begun, halved = read_spec(folder), time.time(), args.halved
+    run = Run(folder, spec, args.launcher, halved, args.trust_checkpoint)
+    if args.measure:
+        run.measured()
+        return
+    rows, head = run.probed() if spec['kind'] == PROBE else run.trained_and_tested()
+    if is_main_process():
+        head = dict(
+            key=spec['key'],
+            what=spec['kind'],
+            config=spec['config'],
+            options=spec['options'],
+            seed=spec['seed'],
+            protocol=PROTOCOLS[spec['kind']],
+            threads=spec['threads'],
+            world_size=spec['world_size'],
+            device=spec['device'],
+            is_batch_halved=halved,
+            versions=versions(),
+            **head,
+            volatile=dict(
+                seconds=_seconds(folder, time.time() - begun),
+                host=os.uname().nodename,
+                commit=_commit(),
+            ),
+        )
+        write_records(folder, head, rows)
+
+
+def _seconds(folder: Path, seconds: float) -> float:
+    """Return the seconds of all attempts, this one included."""
+    path = folder / 'spent.json'
+    spent = json.loads(path.read_text()) if path.is_file() else 0.0
+    return round(spent + seconds, 1)
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ['git', 'rev-parse', 'HEAD'],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent,
+    )
+    return done.stdout.strip() or 'unknown'
+
+
+class Run:
+    """One cell at work.
+
+    Args:
+        folder: Of the cell.
+        spec: What it is.
+        launcher: 'none', 'pytorch' or 'slurm'.
+        halved: Whether half the batch is accumulated twice.
+        trusts: Whether pickled code in checkpoints may run.
+    """
+
+    def __init__(
+        self, folder: Path, spec: dict, launcher: str, halved: bool, trusts: bool
+    ) -> None:
+        """Take the arguments."""
+        self.folder, self.spec, self.launcher = folder, spec, launcher
+        self.halved, self.trusts = halved, trusts
+
+    @property
+    def begins(self) -> str | None:
+        """The checkpoint that this begins with."""
+        begins = self.spec['begins'] or {}
+        if 'cell' in begins:
+            return str(trained_file(self.folder.parent / begins['cell']))
+        return begins.get('file')
+
+    def options(self) -> dict[str, Any]:
+        """Return all options of the training; of a transfer the chosen ones too."""
+        options = {**self.spec['options'], **self._chosen()}
+        options['randomness.seed'] = self.spec['seed']
+        if self.spec['kind'] != PRETRAIN:
+            # No image of a test set is looked at before the one score at the end.
+            options['train_cfg.val_begin'] = 10**9
+        if self.begins is not None:
+            options['load_from'] = self.begins
+        convention = (self.spec['begins'] or {}).get('input_convention')
+        if convention is not None:
+            options['input_convention'] = convention
+        cfg = config_with(self.spec['config'], options)
+        if self.halved:
+            options |= half_batch(cfg)
+        hooks = [dict(one) for one in cfg.get('custom_hooks') or []]
+        options['custom_hooks'] = [*hooks, dict(type='mmdetxfer.CostHook')]
+        return options
+
+    def _chosen(self) -> dict[str, Any]:
+        """Return the setting with the best mean score, the first of equals."""
+        choices = self.spec.get('choices') or []
+        if not choices:
+            return {}
+        scores = [
+            _mean_score(self.folder.parent / one['cell'], self.spec['choosing'])
+            for one in choices
+        ]
+        best = max(range(len(scores)), key=scores.__getitem__)
+        tried = [
+            dict(options=one['options'], cell=one['cell'], score=score)
+            for one, score in zip(choices, scores, strict=True)
+        ]
+        text = json.dumps(dict(chosen=choices[best]['options'], tried=tried), indent=1)
+        if is_main_process():
+            write_text_atomically(self.folder / CHOSEN, text + '\n')
+        return choices[best]['options']
+
+    def trained_and_tested(self) -> tuple[list[dict], dict]:
+        """Train and test as far as that is not done; return scores and provenance."""
+        from mmdetxfer.engine.launching import train
+
+        options = self.options()
+        common = dict(
+            config=self.spec['config'],
+            launcher=self.launcher,
+            trust_checkpoint=self.trusts,
+        )
+        training = self.folder / TRAINING
+        if not (self.folder / TRAINED).is_file():
+            train(
+                SimpleNamespace(
+                    **common,
+                    work_dir=str(training),
+                    resume='auto',
+                    amp=False,
+                    auto_scale_lr=False,
+                    cfg_options=options,
+                )
+            )
+            if is_main_process():
+                last = Path((training / 'last_checkpoint').read_text().strip())
+                found = dict(checkpoint=last.name, sha256=sha256_of_file(last))
+                write_text_atomically(self.folder / TRAINED, json.dumps(found))
+        rows = self._test(common, options) if self.spec.get('test') else []
+        if not is_main_process():
+            return [], {}
+        return [*rows, *_validation_rows(training)], self._provenance()
+
+    def measured(self) -> None:
+        """Train for a few iterations, and write down what they took."""
+        from mmdetxfer.engine.launching import train
+        from mmdetxfer.engine.measure_hook import Measured, MeasureHook
+
+        options = self.options()
+        hook = MeasureHook(self.folder / 'measured.json')
+        # What names parts of weights has none to name here.
+        kept = [
+            one
+            for one in options['custom_hooks']
+            if not str(one['type']).endswith(('TransferHook', 'CostHook'))
+        ]
+        with contextlib.suppress(Measured):
+            train(
+                SimpleNamespace(
+                    config=self.spec['config'],
+                    launcher=self.launcher,
+                    trust_checkpoint=self.trusts,
+                    work_dir=str(self.folder / TRAINING),
+                    resume=None,
+                    amp=False,
+                    auto_scale_lr=False,
+                    cfg_options={**options, 'custom_hooks': kept},
+                    hooks=[hook],
+                )
+            )
+
+    def _test(self, common: dict, options: dict) -> list[dict]:
+        """Test once, keep the predictions, and return their scores."""
+        from mmengine.dist import barrier
+
+        from mmdetxfer.engine.launching import test
+
+        barrier()
+        tested = self.spec['test']
+        out = self.folder / PREDICTIONS[self.spec['task']]
+        test(
+            SimpleNamespace(
+                **common,
+                checkpoint=str(trained_file(self.folder)),
+                work_dir=str(self.folder / 'tests'),
+                out=str(out),
+                show=False,
+                show_dir=None,
+                wait_time=0,
+                tta=tested['tta'],
+                cfg_options={**options, **tested['options'], 'load_from': None},
+            )
+        )
+        if not is_main_process():
+            return []
+        own = {**self.spec['options'], **tested['options']}
+        return scores_of(self.spec['task'], self.spec['config'], own, out)
+
+    def _provenance(self) -> dict[str, Any]:
+        training = self.folder / TRAINING
+        trained = json.loads((self.folder / TRAINED).read_text())
+        head = dict(
+            weights_sha256=trained['sha256'],
+            begins_with=self.spec['begins'],
+            data=self.spec['data'],
+            cost=_json(training / COST),
+            receipt=_short_receipt(_json(training / RECEIPT)),
+        )
+        chosen = _json(self.folder / CHOSEN)
+        return {**head, **({'chosen': chosen} if chosen else {})}
+
+    def probed(self) -> tuple[list[dict], dict]:
+        """Probe all layers on all targets; return scores and provenance."""
+        from mmdetxfer.study.probe_cell import probe_rows
+
+        rows = probe_rows(self.folder, self.spec, self.begins, self.trusts)
+        weights = self.begins and sha256_of_file(Path(self.begins))
+        return rows, dict(
+            weights_sha256=weights,
+            begins_with=self.spec['begins'],
+            data=self.spec['data'],
+        )
+
+
+def _mean_score(folder: Path, names: list[str]) -> float:
+    """Return the mean of the scores that choose."""
+    records = read_records(folder / RECORDS)
+    found = {one['score']: one['value'] for one in records if one['kind'] == 'score'}
+    return sum(found[name] or 0.0 for name in names) / len(names)
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def _short_receipt(receipt: Mapping | None) -> dict | None:
+    """Return what of a receipt a record needs; the file has every part."""
+    if receipt is None:
+        return None
+    keys = ('sha256', 'loaded_share_of_kept', 'placed_share_of_file')
+    keys += ('input_convention',)
+    return {key: receipt[key] for key in keys if key in receipt}
+
+
+def _validation_rows(training: Path) -> list[dict]:
+    """Return the last validation of a training: the pre-training's own score."""
+    found: dict[str, float] = {}
+    for path in sorted(training.glob('*/vis_data/scalars.json')):
+        for line in path.read_text().splitlines():
+            one = json.loads(line)
+            # Of a training step there is a learning rate beside.
+            if 'lr' not in one and 'base_lr' not in one:
+                found = {k: v for k, v in one.items() if '/' in k}
+    return [
+        dict(kind='validation', score=name, value=float(value))
+        for name, value in found.items()
+        if isinstance(value, (int, float))
+    ]
+
+
+def scores_of(
+    task: str, config: str, options: Mapping[str, Any], predictions: Path
+) -> list[dict]:
+    """Return the scores of saved predictions.
+
+    Args:
+        task: 'detection', 'segmentation' or 'classification'.
+        config: Whose test set is the truth.
+        options: For that config.
+        predictions: What the test wrote.
+    """
+    if task == 'detection':
+        from mmdetxfer.evaluation.detector_comparison import read_test_set
+        from mmdetxfer.evaluation.voc_sweep_metric import THRESHOLDS
+        from mmdetxfer.scoring.comparison import score_name
+
+        data = read_test_set(config, options)
+        values = data.mean_precisions(predictions, THRESHOLDS)
+        found = dict(zip(map(score_name, THRESHOLDS), values, strict=True))
+    elif task == 'segmentation':
+        from mmdetxfer.evaluation.segmentor_comparison import (
+            mean_ious,
+            read_test_set,
+        )
+
+        found = dict(
+            mIoU=mean_ious(read_test_set(config, options), {0: predictions})[0]
+        )
+    else:
+        from mmdetxfer.evaluation.probe_tables import labelled_test_images
+        from mmdetxfer.probing import fine_tuned_right
+
+        labelled = labelled_test_images(config, options)
+        right = fine_tuned_right(predictions, *labelled)
+        found = {'top-1': float(right.mean())}
+    return [dict(kind='score', score=name, value=one) for name, one in found.items()]
+
+
+@one_line_errors
+def main() -> None:
+    """Work in the cell whose folder the arguments name."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('folder', type=Path)
+    parser.add_argument('--launcher', default='none')
+    parser.add_argument('--halved', action='store_true')
+    parser.add_argument('--measure', action='store_true')
+    parser.add_argument('--trust-checkpoint', action='store_true')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    work(args.folder, args)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,168 @@
+"""Makes the report of a study out of whatever is there, and checks its numbers."""
+
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+from mmdetxfer import __version__
+from mmdetxfer.json_lines import write_json_lines
+from mmdetxfer.study.answers import answers
+from mmdetxfer.study.cells import Plan
+from mmdetxfer.study.parts import parts_of
+from mmdetxfer.study.plan import versions
+from mmdetxfer.study.report import write_report
+from mmdetxfer.study.report_check import unresolved_numbers
+from mmdetxfer.study.report_text import plain
+from mmdetxfer.study.results import Results
+from mmdetxfer.study.sections import (
+    Failure,
+    Label,
+    Line,
+    Paragraph,
+    Report,
+    Section,
+    Table,
+)
+from mmdetxfer.study.states import failure_of
+
+RECORDS = 'records.jsonl'
+
+
+def write_study_report(
+    plan: Plan, folder: Path, command: str, say: Callable[[str], None]
+) -> Path:
+    """Write the report, its tables, and all records; return the HTML file.
+
+    Args:
+        plan: The plan.
+        folder: Of the study.
+        command: What made the study, exactly.
+        say: Told what happens.
+    """
+    results = Results(plan, folder, say)
+    sections = [
+        section for part in parts_of(plan.study) for section in part.sections(results)
+    ]
+    sections += [*_not_planned(plan), *_provenance(results)]
+    failures = [failure_of(plan, key) for key in results.not_done]
+    found = answers(results)
+    records = results.records()
+    report = Report(
+        title=plan.study.name,
+        question=plan.study.question,
+        answers=tuple(found),
+        sections=tuple(sections),
+        failures=tuple(_with_consequence(one) for one in failures),
+        records={row['id']: row for row in records},
+        commands=(command,),
+        versions={**_machine(), **versions()},
+        notice=_notice(plan, failures),
+    )
+    out = folder / 'report'
+    files = write_report(report, out)
+    write_json_lines(folder / RECORDS, records)
+    html = next(path for path in files if path.suffix == '.html')
+    unresolved = unresolved_numbers(html.read_text(), report.records)
+    if unresolved:
+        shown = '; '.join(unresolved[:5])
+        raise AssertionError(f'{html}: numbers that name no record: {shown}')
+    say_answers(found, say)
+    say(f'the report: {html}')
+    return html
+
+
+def say_answers(found: list, say: Callable[[str], None]) -> None:
+    """Tell the answers as plain text.
+
+    Args:
+        found: The answers.
+        say: Told each.
+    """
+    for one in found:
+        say(f'{plain(one.question)}\n  {plain(one.line)} {plain(one.certainty)}')
+
+
+def _with_consequence(one: Failure) -> Failure:
+    return Failure(
+        one.cell, one.reason, one.log, 'What needs it is missing in this report.'
+    )
+
+
+def _notice(plan: Plan, failures: list[Failure]) -> Line:
+    line: Line = ()
+    if failures:
+        done = len(plan.cells) - len(failures)
+        line += (
+            'Not finished: ',
+            Label(f'{done} of {len(plan.cells)}'),
+            ' cells are done. What failed or is missing is named below.',
+        )
+    if len(plan.study.seeds) == 1:
+        line += (' One seed: this is a look at the candidates, and claims nothing.',)
+    return line
+
+
+def _not_planned(plan: Plan) -> list[Section]:
+    if not plan.study.not_planned:
+        return []
+    rows = tuple(
+        ((Label(what),), (Label(f'not planned, because {why}'),))
+        for what, why in plan.study.not_planned.items()
+    )
+    table = Table('What of the paper is left out', ('what', 'why'), rows)
+    return [Section('Not planned', (table,), 'not-planned')]
+
+
+def _provenance(results: Results) -> list[Section]:
+    """Return what each cell was made of: hashes, receipts, time."""
+    lines = []
+    for key, head in results.heads.items():
+        receipt = head.get('receipt') or {}
+        share = receipt.get('loaded_share_of_kept')
+        loaded = '' if share is None else f'{share:.1%} of what is kept'
+        data = ', '.join(value[:8] for value in head['data'].values())
+        halved = 'half the batch, twice' if head.get('is_batch_halved') else ''
+        lines.append(
+            (
+                (Label(key[:8]),),
+                (Label(results.plan.words(key)),),
+                (Label(str(head['config'])),),
+                (Label((head['weights_sha256'] or 'drawn')[:12]),),
+                (Label(data),),
+                (Label(loaded),),
+                (Label(halved),),
+            )
+        )
+    head = ('cell', 'what', 'config', 'weights', 'data', 'loaded', 'memory')
+    note = (
+        'Weights and data are the beginnings of SHA-256 hashes; the receipts of '
+        'transfers lie in the cells, in full.',
+    )
+    blocks = [Table('Cells', head, tuple(lines), note)]
+    outside = _outside(results)
+    if outside:
+        blocks.insert(0, Paragraph(outside))
+    return [Section('Where every number comes from', tuple(blocks), 'provenance')]
+
+
+def _outside(results: Results) -> Line:
+    """Return what is said of weights from outside: only the transfer varies."""
+    names = [
+        name
+        for name, one in results.study.candidates.items()
+        if any(stage.file for stage in one.stages)
+    ]
+    if not names:
+        return ()
+    return (
+        f'{", ".join(names)}: weights from outside. Only the transfer varies with the '
+        'seed, and what is said is about those weights, not about their pre-training.',
+    )
+
+
+def _machine() -> dict[str, str]:
+    return {
+        'mmdetxfer': __version__,
+        'python': platform.python_version(),
+        'system': f'{platform.system()} {platform.machine()}',
+    }

@@ -1,0 +1,63 @@
+"""Every study config reads, and plans its cells without any data."""
+
+from pathlib import Path
+
+import pytest
+
+from mmdetxfer.study.cells import Machine
+from mmdetxfer.study.fingerprint import UNKNOWN
+from mmdetxfer.study.parts import parts_of
+from mmdetxfer.study.plan import missing_inputs, planned
+from mmdetxfer.study.published import published_tables
+from mmdetxfer.study.reading import read_study, tried
+from mmdetxfer.study.resolved import config_with
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+STUDIES = sorted((REPOSITORY / 'configs' / 'studies').glob('*.py'))
+
+
+@pytest.fixture(scope='module', params=STUDIES, ids=lambda path: path.stem)
+def plan(request, tmp_path_factory):
+    """A study's plan, made where there is no data."""
+    folder = tmp_path_factory.mktemp('empty')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(REPOSITORY)
+        study = read_study(request.param)
+        yield planned(study, Machine(cells=folder / 'work_dirs' / 'cells'))
+
+
+def test_a_study_plans_without_data(plan):
+    assert {use.role for use in plan.uses} >= {'pretrain', 'final'}
+    for cell in plan.cells.values():
+        assert set(cell.content['data'].values()) <= {UNKNOWN, *_present(cell)}
+        # What is needed comes before what needs it.
+        keys = list(plan.cells)
+        assert all(keys.index(need) < keys.index(cell.key) for need in cell.needs)
+
+
+def _present(cell) -> set[str]:
+    """Return fingerprints of data that this checkout has by chance."""
+    return {one for one in cell.content['data'].values() if len(one) == 64}
+
+
+def test_every_cell_has_a_config_that_can_train(plan):
+    for cell in plan.cells.values():
+        cfg = config_with(cell.spec['config'], cell.spec['options'])
+        assert {'model', 'train_dataloader', 'train_cfg', 'optim_wrapper'} <= cfg.keys()
+        assert cfg.default_scope in ('mmdet', 'mmseg', 'mmpretrain')
+    assert set(missing_inputs(plan)) <= set(plan.cells)
+
+
+def test_every_candidate_has_as_many_trials_as_another(plan):
+    study = plan.study
+    for target in study.targets.values():
+        counts = {len(tried(study, name, target)) for name in study.candidates}
+        assert len(counts) == 1
+
+
+def test_parts_and_paper_are_known(plan):
+    assert parts_of(plan.study)
+    if plan.study.paper:
+        assert any(
+            name.startswith(plan.study.paper + '/') for name in published_tables()
+        )
