@@ -18,7 +18,9 @@ CONFIGS = sorted((REPOSITORY / 'configs').rglob('*.py'))
 RUNNABLE = [path for path in CONFIGS if '_base_' not in path.parts]
 # Probes name configs; they are none of a training.
 PROBES = [path for path in RUNNABLE if path.name.startswith('probes_')]
-TRAINED = [path for path in RUNNABLE if path not in PROBES]
+# So do studies (tests/study/test_study_configs.py).
+STUDIES = [path for path in RUNNABLE if path.parent.name == 'studies']
+TRAINED = [path for path in RUNNABLE if path not in (*PROBES, *STUDIES)]
 HOSTS = ('mmdet', 'mmseg', 'mmpretrain')
 
 

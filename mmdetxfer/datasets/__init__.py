@@ -10,6 +10,7 @@ from mmdetxfer.datasets.guarded_dataset import (
     guarded,
 )
 from mmdetxfer.datasets.image_net_loc_dataset import ImageNetLocDataset
+from mmdetxfer.datasets.share_dataset import ShareDataset
 from mmdetxfer.datasets.subset_dataset import SubsetDataset
 from mmdetxfer.datasets.whole_dataset import WholeDataset
 
@@ -21,6 +22,7 @@ __all__ = [
     'ColumnarOpenImagesDataset',
     'GuardedDataset',
     'ImageNetLocDataset',
+    'ShareDataset',
     'SubsetDataset',
     'UnreadableImageError',
     'WholeDataset',

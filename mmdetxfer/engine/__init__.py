@@ -1,6 +1,7 @@
 """Runner, loops, hooks: how a training runs, is killed, and goes on."""
 
 from mmdetxfer.engine.class_check_hook import ClassCheckHook
+from mmdetxfer.engine.cost_hook import CostHook
 from mmdetxfer.engine.exact_loops import ExactEpochTrainLoop, ExactIterTrainLoop
 from mmdetxfer.engine.exact_runner import ExactRunner
 from mmdetxfer.engine.freeze_hook import FreezeHook
@@ -15,6 +16,7 @@ from mmdetxfer.engine.unreadable_images_hook import UnreadableImagesHook
 
 __all__ = [
     'ClassCheckHook',
+    'CostHook',
     'ExactEpochTrainLoop',
     'ExactIterTrainLoop',
     'ExactRunner',

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from mmdetxfer.errors import UserError
 from mmdetxfer.evaluation.prediction_writer import image_id_of
-from mmdetxfer.models.named_layers import NamedLayers
 from mmdetxfer.probes.pooling import WHOLE, pooled
 
 # Not every detector has them.
@@ -43,7 +42,7 @@ class LayerRequest:
 
 
 def requests_for(
-    layers: NamedLayers,
+    layers: Any,
     words: Sequence[str],
     poolings: Sequence[int | str],
     say: Callable[[str], None],
@@ -122,6 +121,9 @@ class FrozenFeatures:
         say: Callable[[str], None],
     ) -> None:
         self.model, self.requests, self.say = model.eval(), requests, say
+        # A training of another host must not import the detectors that it names.
+        from mmdetxfer.models.named_layers import NamedLayers
+
         self.layers = NamedLayers(model)
         self.batch_size = batch_size
         # Borders of zeros would be in the features.

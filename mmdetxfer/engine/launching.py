@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import init_dist
+from mmengine.dist import init_dist, is_distributed
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmdetxfer.checkpoints.loading_schemes import install_safe_loading
@@ -33,7 +33,8 @@ def train(args: Any) -> None:
     """Train as ``tools/train.py`` was told.
 
     Args:
-        args: The parsed arguments of ``tools/train.py``.
+        args: The parsed arguments of ``tools/train.py``; ``hooks`` beside them are
+            made already.
     """
     cfg = _loaded_config(args)
     if args.amp:
@@ -45,7 +46,10 @@ def train(args: Any) -> None:
         _say(f'{part} has a state that cannot be saved: a resumed run is not exact')
     _prepare(cfg, 'train')
     with _missing_files_named():
-        ExactRunner.from_cfg(cfg).train()
+        runner = ExactRunner.from_cfg(cfg)
+        for hook in getattr(args, 'hooks', ()):
+            runner.register_hook(hook)
+        runner.train()
 
 
 def test(args: Any) -> None:
@@ -175,7 +179,7 @@ def _prepare(cfg: Config, purpose: str) -> None:
     """Check, join the ranks, and settle the input convention."""
     check_before_building(cfg, purpose)
     install_safe_loading()
-    if cfg.launcher != 'none':
+    if cfg.launcher != 'none' and not is_distributed():
         dist_cfg = cfg.get('env_cfg', {}).get('dist_cfg', {})
         if torch.cuda.is_available():
             init_dist(cfg.launcher, **dist_cfg)

@@ -13,7 +13,6 @@ from mmdetxfer.engine.frozen_features import requests_for
 from mmdetxfer.engine.probe_images import ProbeImages, probe_evaluator, probed
 from mmdetxfer.engine.random_state import kept_random_state
 from mmdetxfer.errors import UserError
-from mmdetxfer.models.named_layers import NamedLayers
 from mmdetxfer.registry import HOOKS
 
 
@@ -77,6 +76,8 @@ class LinearProbeHook(Hook):
                 for part, loader in self.loaders.items()
             }
             self.evaluator = probe_evaluator(self.settings, self.images)
+        from mmdetxfer.models.named_layers import NamedLayers
+
         layers = NamedLayers(_unwrapped(runner.model))
         requests_for(layers, self.layers, self.pooling, runner.logger.info)
         if self.by_epoch and isinstance(runner.train_loop, IterBasedTrainLoop):

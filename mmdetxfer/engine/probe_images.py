@@ -18,7 +18,6 @@ from mmdetxfer.engine.frozen_features import (
     requests_for,
 )
 from mmdetxfer.errors import UserError
-from mmdetxfer.models.named_layers import NamedLayers
 
 TYPE = 'mmdetxfer.LinearProbeEvaluator'
 
@@ -97,6 +96,8 @@ def probed(
     # What a call left that failed half-way.
     evaluator.forget()
     with as_before(model):
+        from mmdetxfer.models.named_layers import NamedLayers
+
         requests = requests_for(NamedLayers(model), layers, poolings, say)
         for part, own in images.items():
             network = FrozenFeatures(model, requests, own.batch_size, say)

@@ -12,7 +12,7 @@ from .scored import (
     present_classes,
     scored_probe,
 )
-from .splits import few_rows, held_out_rows
+from .splits import few_rows, held_out_rows, share_of_rows
 from .transferability import h_score, log_evidence
 
 __all__ = [
@@ -39,4 +39,5 @@ __all__ = [
     'present_classes',
     'probe_of',
     'scored_probe',
+    'share_of_rows',
 ]

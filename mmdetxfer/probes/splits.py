@@ -60,6 +60,26 @@ def few_rows(
     return np.sort(np.concatenate(parts))
 
 
+def share_of_rows(labels: np.ndarray, share: float, seed: int = 0) -> np.ndarray:
+    """Return a share of the rows of each class, one at least, rising.
+
+    With one seed the images of a smaller share are among those of a larger one.
+
+    Args:
+        labels: (N,) classes from 0.
+        share: Of each class, rounded to the nearest number.
+        seed: Of the draw.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f'share: expected more than 0 and up to 1, got {share}')
+    rng = np.random.default_rng(seed)
+    parts = [
+        rng.permutation(rows)[: max(1, round(share * len(rows)))]
+        for _, rows in _rows_by_class(labels)
+    ]
+    return np.sort(np.concatenate(parts))
+
+
 def _rows_by_class(labels: np.ndarray) -> list[tuple[int, np.ndarray]]:
     labels = np.asarray(labels)
     return [(int(one), np.flatnonzero(labels == one)) for one in np.unique(labels)]

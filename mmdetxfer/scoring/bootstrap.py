@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,9 @@ def difference_interval(
         of_seeds = [(np.var(x, ddof=1) / len(x), len(x) - 1) for x in (one, other)]
         seeds = float(sum(variance for variance, _ in of_seeds))
         parts += of_seeds
+    # Its import takes longer than that of the rest of this package.
+    from scipy import stats
+
     total = sum(variance for variance, _ in parts)
     squares = sum(variance**2 / degrees for variance, degrees in parts)
     degrees = total**2 / squares if squares > 0 else float('inf')

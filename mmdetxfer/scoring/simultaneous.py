@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy import stats
 
 from .bootstrap import Interval, difference_interval
 
@@ -40,6 +39,8 @@ def simultaneous_intervals(
             'expected the same candidates twice, the baseline among them, got '
             f'{list(scores)}, {list(resampled)} and {baseline!r}'
         )
+    from scipy import stats
+
     names = [name for name in scores if name != baseline]
     if not names:
         return {}
@@ -107,6 +108,8 @@ def _joint_share(
     correlation: np.ndarray, alone: Mapping[str, Interval], level: float
 ) -> float:
     """Return what takes the place of 1 - level in each interval."""
+    from scipy import stats
+
     if sum(np.isfinite(one.degrees) for one in alone.values()) < 2:
         return 1 - level
     rng = np.random.default_rng(0)
