@@ -9,10 +9,9 @@ import pytest
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-# Writes down how it was called, prints what a training prints, and fails where told to.
+# Writes down how it was called, and fails where told to.
 PYTHON = """#!/bin/sh
 echo "$*" >>calls
-echo 'Epoch(val) [2][1/1]    accuracy: 25.0'
 case "$*" in *"$FAIL_AT"*) echo 'the reason'; exit 3 ;; esac
 """
 
@@ -25,13 +24,11 @@ def checkout(tmp_path) -> Path:
     python.parent.mkdir(parents=True)
     python.write_text(PYTHON)
     python.chmod(0o755)
-    for folder in ('.ci', 'tools', 'configs/tiny'):
+    for folder in ('.ci', 'tools'):
         (root / folder).mkdir(parents=True)
     for name in ('.ci/run', 'tools/run_tests.sh', 'tools/quickstart.sh'):
         shutil.copy(REPOSITORY / name, root / name)
     (root / 'tools' / 'setup_env.sh').write_text('echo "set up" >>calls\n')
-    for config in (REPOSITORY / 'configs' / 'tiny').glob('*.py'):
-        shutil.copy(config, root / 'configs' / 'tiny')
     return root
 
 
@@ -77,32 +74,38 @@ def test_run_tests_fails_where_a_step_fails(checkout, step, last_call):
     assert calls(checkout)[-1] == last_call
 
 
-def test_the_quick_start_makes_the_world_and_trains_a_config_of_each_task(checkout):
-    output = run(checkout, 'bash', 'checkout/tools/quickstart.sh')
-    setup, world, *trainings = calls(checkout)
+@pytest.mark.parametrize(
+    ('arguments', 'study', 'jobs'),
+    [
+        ((), 'embedded', 2),
+        (('--fast',), 'embedded_fast', 2),
+        (('--seeds', '3', '4'), 'embedded_seeds', 4),
+    ],
+)
+def test_the_quick_start_makes_the_worlds_and_runs_a_study(
+    checkout, arguments, study, jobs
+):
+    run(checkout, 'bash', 'checkout/tools/quickstart.sh', *arguments)
+    setup, source, target, labels, last = calls(checkout)
     assert setup == 'set up'
-    assert world.startswith(
-        'tools/make_world.py --out work_dirs/world_tiny --size tiny'
-    )
-    configs = sorted(
-        path.stem for path in (checkout / 'configs' / 'tiny').glob('tiny_*.py')
-    )
-    assert (
-        sorted(line.split('--work-dir work_dirs/')[1] for line in trainings) == configs
-    )
-    summary = output.split('done. ')[1]
-    assert all(f'work_dirs/{config}/' in summary for config in configs)
-    assert summary.count('Epoch(val) [2][1/1]    accuracy: 25.0') == len(configs)
-    assert {name.split('_')[1] for name in configs} == {'det', 'seg', 'cls'}
+    assert source.startswith('tools/make_world.py --out work_dirs/world_source')
+    assert target.startswith('tools/make_world.py --out work_dirs/world_small')
+    assert labels.startswith('tools/dataset_converters/voc_sbd.py')
+    assert last == f'tools/study.py run configs/studies/{study}.py --jobs {jobs}'
+    assert (REPOSITORY / f'configs/studies/{study}.py').is_file()
 
 
-def test_the_quick_start_shows_why_a_training_failed_and_stops(checkout):
-    output = run(
-        checkout, 'bash', 'checkout/tools/quickstart.sh', code=1, FAIL_AT='_seg_'
-    )
-    assert 'the reason' in output
-    assert 'error: this training failed' in output
-    assert not any('tiny_cls_' in line for line in calls(checkout))
+@pytest.mark.parametrize('wrong', [('--seeds', '2'), ('--seeds',), ('slow',), ('0',)])
+def test_the_quick_start_refuses_other_arguments_before_it_begins(checkout, wrong):
+    output = run(checkout, 'bash', 'checkout/tools/quickstart.sh', *wrong, code=1)
+    assert output.startswith('error: ') and 'expected' in output
+    assert not (checkout / 'calls').is_file()
+
+
+def test_the_quick_start_stops_where_a_step_fails(checkout):
+    command = ('bash', 'checkout/tools/quickstart.sh')
+    run(checkout, *command, code=3, FAIL_AT='world_small --size')
+    assert not any('study.py' in line for line in calls(checkout))
 
 
 @pytest.mark.parametrize('present', [True, False])

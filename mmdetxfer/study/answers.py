@@ -1,6 +1,7 @@
 """The answer of a study in plain words, with its certainty; no claim from one seed."""
 
 from mmdetxfer.study.parts.part import difference_line, key_of, with_interval
+from mmdetxfer.study.report_check import labelled
 from mmdetxfer.study.results import DECIDING, Compared, Results
 from mmdetxfer.study.sections import Answer, Label, Line, Text
 
@@ -32,13 +33,10 @@ def answers(results: Results) -> list[Answer]:
 
 def _question(results: Results, name: str, share: float) -> Text:
     target = results.study.targets[name]
-    line: list = [
-        f'Which pre-training for {_WHAT[target.task]} ({target.words or name})?'
-    ]
+    text = f'Which pre-training for {_WHAT[target.task]} ({target.words or name})?'
     if share != 1:
-        line += [' With ', Label(f'{share:.0%}'), ' of the images to learn from.']
-    # Counts of images and classes in the config's words are no measures.
-    return tuple(Label(one) if isinstance(one, str) else one for one in line)
+        text += f' With {share:.0%} of the images to learn from.'
+    return labelled(text)
 
 
 def _answer(question: Text, task: str, compared: Compared) -> Answer:

@@ -20,11 +20,13 @@ from decimal import Decimal, InvalidOperation
 from html.parser import HTMLParser
 
 from mmdetxfer.study.report_text import DASH, MINUS, NARROW_SPACE, field_of
+from mmdetxfer.study.sections import Label, Line
 
 _EXEMPT = {'published', 'version', 'axis'}
 _UNSEEN = {'head', 'script', 'style', 'template'}
 _VOID = {'br', 'col', 'hr', 'img', 'input', 'link', 'meta', 'source', 'wbr'}
 _UNIT = r'(?:%|‰|x|×|ms|s|h|min|px|[KMGT]i?B|[kKMGTP])'
+_BETWEEN = r'[\s/=:<>≤≥≈~±]+'
 _MARKS = r'()[]{}"\'“”‘’«»,;:.!?*|·…'
 _NAME = re.compile(r'\d+×\d+(×\d+)*')
 _EXPONENT = re.compile(r'(?<=\d)[eE][+\-−]?\d+')
@@ -50,8 +52,25 @@ def unresolved_numbers(html: str, records: Mapping[str, dict]) -> list[str]:
 
 def numbers_in(text: str) -> list[str]:
     """Return the words of a text that are numbers."""
-    words = (word.strip(_MARKS) for word in re.split(r'[\s/=:<>≤≥≈~±]+', text))
+    words = (word.strip(_MARKS) for word in re.split(_BETWEEN, text))
     return [word for word in words if _is_number(word)]
+
+
+def labelled(text: str) -> Line:
+    """Return a text whose numbers are labels: names and settings, not measures.
+
+    Args:
+        text: Such as what a user says of a target.
+    """
+    line: list = []
+    for word in re.split(rf'({_BETWEEN})', text):
+        if _is_number(word.strip(_MARKS)):
+            line.append(Label(word))
+        elif line and isinstance(line[-1], str):
+            line[-1] += word
+        elif word:
+            line.append(word)
+    return tuple(line)
 
 
 def _is_number(word: str) -> bool:

@@ -1,7 +1,7 @@
 """Makes the report of a study out of whatever is there, and checks its numbers."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmdetxfer import __version__
@@ -11,9 +11,9 @@ from mmdetxfer.study.cells import Plan
 from mmdetxfer.study.parts import parts_of
 from mmdetxfer.study.plan import versions
 from mmdetxfer.study.report import write_report
-from mmdetxfer.study.report_check import unresolved_numbers
+from mmdetxfer.study.report_check import labelled, unresolved_numbers
 from mmdetxfer.study.report_text import plain
-from mmdetxfer.study.results import Results
+from mmdetxfer.study.results import DECIDING, Results
 from mmdetxfer.study.sections import (
     Failure,
     Label,
@@ -44,7 +44,7 @@ def write_study_report(
         section for part in parts_of(plan.study) for section in part.sections(results)
     ]
     sections += [*_not_planned(plan), *_provenance(results)]
-    failures = [failure_of(plan, key) for key in results.not_done]
+    failures = failures_of(plan, results.not_done)
     found = answers(results)
     records = results.records()
     report = Report(
@@ -52,11 +52,11 @@ def write_study_report(
         question=plan.study.question,
         answers=tuple(found),
         sections=tuple(sections),
-        failures=tuple(_with_consequence(one) for one in failures),
+        failures=tuple(failures),
         records={row['id']: row for row in records},
         commands=(command,),
         versions={**_machine(), **versions()},
-        notice=_notice(plan, failures),
+        notice=_notice(plan, len(results.not_done)),
     )
     out = folder / 'report'
     files = write_report(report, out)
@@ -66,9 +66,52 @@ def write_study_report(
     if unresolved:
         shown = '; '.join(unresolved[:5])
         raise AssertionError(f'{html}: numbers that name no record: {shown}')
+    say_scores(results, say)
     say_answers(found, say)
+    say_budget(results, say)
     say(f'the report: {html}')
     return html
+
+
+def say_scores(results: Results, say: Callable[[str], None]) -> None:
+    """Tell the score that decides, for each target and candidate, with its interval.
+
+    Args:
+        results: Of the study.
+        say: Told each.
+    """
+    for name, target in results.study.targets.items():
+        for share in results.study.target_fractions:
+            one = results.transfers(name, share)
+            if one is None:
+                continue
+            score = DECIDING[target.task]
+            of = '' if share == 1 else f' with {share:.0%} of its images'
+            noise = '; training noise is unknown' if one.is_of_one_seed else ''
+            say(f'{score} on {name}{of} (95 % interval{noise}):')
+            for row in one.rows('means', score=score):
+                if row.get('group', 'all') == 'all':
+                    ends = f'{row["low"]:.3f} to {row["high"]:.3f}'
+                    say(f'  {row["candidate"]:12} {row["value"]:.3f} ({ends})')
+
+
+def say_budget(results: Results, say: Callable[[str], None]) -> None:
+    """Tell what was planned and what was used, by kind of cell.
+
+    Args:
+        results: Of the study.
+        say: Told each.
+    """
+    used: dict[str, float] = {}
+    for head in results.heads.values():
+        kind = head['what']
+        used[kind] = used.get(kind, 0) + head['volatile']['seconds']
+    for kind, planned in results.study.budget.items():
+        if kind in used:
+            say(
+                f'seconds of all {kind} cells: {planned:.0f} planned, '
+                f'{used[kind]:.0f} used'
+            )
 
 
 def say_answers(found: list, say: Callable[[str], None]) -> None:
@@ -82,16 +125,43 @@ def say_answers(found: list, say: Callable[[str], None]) -> None:
         say(f'{plain(one.question)}\n  {plain(one.line)} {plain(one.certainty)}')
 
 
-def _with_consequence(one: Failure) -> Failure:
-    return Failure(
-        one.cell, one.reason, one.log, 'What needs it is missing in this report.'
-    )
+def failures_of(plan: Plan, not_done: Sequence[str]) -> list[Failure]:
+    """Return what failed by itself, each reason once, and what was not begun for it.
+
+    Args:
+        plan: The plan.
+        not_done: Keys of the cells that are not done.
+    """
+    found: dict[str, list[Failure]] = {}
+    waiting: dict[str, list[str]] = {}
+    for key in not_done:
+        own = failure_of(plan, key)
+        causes = _causes(plan, key, not_done)
+        for cause in causes - {key}:
+            waiting.setdefault(failure_of(plan, cause).reason, []).append(own.cell)
+        if causes == {key}:
+            found.setdefault(own.reason, []).append(own)
+    failures = []
+    for reason, own in found.items():
+        cells = '; '.join(one.cell for one in own)
+        later = '; '.join(dict.fromkeys(waiting.get(reason, ())))
+        consequence = f'Therefore not begun: {later}.' if later else ''
+        failures.append(Failure(cells, reason, own[0].log, consequence))
+    return failures
 
 
-def _notice(plan: Plan, failures: list[Failure]) -> Line:
+def _causes(plan: Plan, key: str, not_done: Sequence[str]) -> set[str]:
+    """Return the cells that a cell waits for at last: itself, where for none."""
+    needs = [need for need in plan.cells[key].needs if need in not_done]
+    if not needs:
+        return {key}
+    return set().union(*(_causes(plan, need, not_done) for need in needs))
+
+
+def _notice(plan: Plan, num_left: int) -> Line:
     line: Line = ()
-    if failures:
-        done = len(plan.cells) - len(failures)
+    if num_left:
+        done = len(plan.cells) - num_left
         line += (
             'Not finished: ',
             Label(f'{done} of {len(plan.cells)}'),
@@ -106,7 +176,7 @@ def _not_planned(plan: Plan) -> list[Section]:
     if not plan.study.not_planned:
         return []
     rows = tuple(
-        ((Label(what),), (Label(f'not planned, because {why}'),))
+        (labelled(what), labelled(f'not planned, because {why}'))
         for what, why in plan.study.not_planned.items()
     )
     table = Table('What of the paper is left out', ('what', 'why'), rows)
@@ -125,8 +195,8 @@ def _provenance(results: Results) -> list[Section]:
         lines.append(
             (
                 (Label(key[:8]),),
-                (Label(results.plan.words(key)),),
-                (Label(str(head['config'])),),
+                labelled(results.plan.words(key)),
+                (Path(str(head['config'])).stem,),
                 (Label((head['weights_sha256'] or 'drawn')[:12]),),
                 (Label(data),),
                 (Label(loaded),),

@@ -2,6 +2,7 @@
 
 from mmdetxfer.study.parts.part import transfers
 from mmdetxfer.study.reading import TASKS
+from mmdetxfer.study.report_check import labelled
 from mmdetxfer.study.results import DECIDING, Compared, Results
 from mmdetxfer.study.sections import Block, Figure, Label, Measured, Section, Table
 
@@ -30,7 +31,7 @@ def _table(results: Results, costs: dict[str, dict]) -> Table:
     lines = []
     for name, candidate in results.study.candidates.items():
         row = costs.get(name)
-        cells = [(name,), (candidate.words,)]
+        cells = [(name,), labelled(candidate.words)]
         if row is None:
             outside = any(stage.file for stage in candidate.stages)
             why = 'from outside: not known' if outside else 'not done'

@@ -2,6 +2,7 @@
 
 from mmdetxfer.study.cells import setting_words
 from mmdetxfer.study.reading import tried
+from mmdetxfer.study.report_check import labelled
 from mmdetxfer.study.results import Results
 from mmdetxfer.study.sections import Block, Label, Line, Measured, Section, Table
 
@@ -40,7 +41,7 @@ def _table(results: Results, target: str, share: float) -> Table | None:
             setting = tried(study, name, own)[0]
             where = own.chosen_where
             note = f'not tried here; from {where}' if where else 'not tried'
-            lines.append(((name,), (Label(setting_words(setting)),), (note,)))
+            lines.append(((name,), labelled(setting_words(setting)), labelled(note)))
             continue
         line: list = []
         for place, one in enumerate(chosen['tried']):
@@ -52,7 +53,7 @@ def _table(results: Results, target: str, share: float) -> Table | None:
                 Measured(head['id'], field, one['score']),
                 '; ',
             ]
-        best: Line = (Label(setting_words(chosen['chosen'])),)
+        best: Line = labelled(setting_words(chosen['chosen']))
         lines.append(((name,), best, tuple(line)))
     if not lines:
         return None
