@@ -5,6 +5,7 @@ a config that begins with a candidate's last checkpoint. Candidates that share a
 share its training.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,6 +15,9 @@ from mmdetxfer.errors import UserError
 
 TASKS = ('detection', 'segmentation', 'classification')
 Options = Mapping[str, Any]
+# Names stand in tables, legends and file names; a number alone would be a measure.
+_WORD = r'(?!\d+\b(?![\w-]))[A-Za-z0-9(][\w.+()-]*'
+_NAME = re.compile(rf'{_WORD}(,? {_WORD})*')
 
 
 @dataclass(frozen=True)
@@ -225,6 +229,12 @@ def _check(study: Study, where: str) -> None:
     )
     need(study.threads >= 1, f'1 thread or more, got {study.threads}')
     need(study.resamples >= 2, f'2 resamples or more, got {study.resamples}')
+    for name in (*study.candidates, *study.targets):
+        need(
+            bool(_NAME.fullmatch(name)),
+            'names of letters, digits and . + - _ ( ) with single spaces and commas, '
+            f'no word of them a number (resnet-50, not resnet 50), got {name!r}',
+        )
     for name, one in study.candidates.items():
         _check_candidate(study, name, one, need)
     for name, target in study.targets.items():

@@ -38,6 +38,14 @@ def test_a_study_is_named_after_its_file_and_has_defaults(tmp_path):
     assert read(tmp_path, seeds=[3, 4]).seeds == (3, 4)
 
 
+@pytest.mark.parametrize(
+    'name', ['cls-det', 'Loc(Cls)', 'OpenImages, a tenth', 'ResNet-50', '2x', 'v1.5']
+)
+def test_names_may_have_words_and_signs(tmp_path, name):
+    text = STUDY.replace('a=dict()', f'a=dict(), **{{{name!r}: dict()}}')
+    assert name in read(tmp_path, text).candidates
+
+
 def test_settings_are_those_of_the_target_or_those_that_were_chosen(tmp_path):
     study = read(tmp_path)
     target = study.targets['t']
@@ -82,6 +90,9 @@ def test_settings_are_those_of_the_target_or_those_that_were_chosen(tmp_path):
         ({'targets.t.settings': []}, 'a setting or more, got none'),
         ({'targets.t.part': {'_delete_': True}}, 'never on the test set'),
         ({'targets.t.chosen': {'c': {}}}, 'chosen settings for a, b or all, got c'),
+        ({'candidates.resnet 50': {}}, 'no word of them a number (resnet-50'),
+        ({'candidates.50': {}}, "got '50'"),
+        ({'candidates.a/b': {}}, "got 'a/b'"),
         ({'surprise': 1}, 'expected a study as in configs/studies/my_data.py'),
         ({'targets.t.surprise': 1}, 'expected a study as in'),
         ({'candidates.a.surprise': 1}, 'expected a study as in'),

@@ -1,0 +1,242 @@
+"""The report of whatever is there: answers, tables and costs, out of made-up cells.
+
+Predictions are made so that their scores are known; no network is trained.
+"""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mmdetxfer.predictions import PredictionHeader, Predictions, save_predictions
+from mmdetxfer.study.answers import answers
+from mmdetxfer.study.cells import Machine
+from mmdetxfer.study.plan import planned
+from mmdetxfer.study.reading import Candidate, Stage, Study, Target
+from mmdetxfer.study.records import read_records, write_records
+from mmdetxfer.study.report_check import unresolved_numbers
+from mmdetxfer.study.report_text import plain
+from mmdetxfer.study.results import Results
+from mmdetxfer.study.writing import failures_of, write_study_report
+
+NUM_IMAGES = 60
+CONFIG = """
+default_scope = 'mmpretrain'
+model = dict(type='Anything')
+optim_wrapper = dict(optimizer=dict(lr=0.1))
+train_cfg = dict(max_epochs=1)
+train_dataloader = dict(
+    dataset=dict(type='CustomDataset', data_root='ROOT', pipeline=[], with_label=True)
+)
+test_dataloader = train_dataloader
+"""
+RATE = 'optim_wrapper.optimizer.lr'
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory):
+    """A set of two classes in folders, and a config that reads it."""
+    root = tmp_path_factory.mktemp('set')
+    for place in range(NUM_IMAGES):
+        folder = root / 'data' / 'ab'[place % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f'{place:02d}.png').write_bytes(b'')
+    path = root / 'pets.py'
+    path.write_text(CONFIG.replace('ROOT', str(root / 'data')))
+    return path
+
+
+def study_of(config, **changes):
+    # Another number of epochs: another pre-training of the same config.
+    stages = [
+        Stage(config=str(config), options={'train_cfg.max_epochs': count})
+        for count in (2, 3)
+    ]
+    candidates = {
+        'scratch': Candidate(words='nothing'),
+        'cls': Candidate(words='one stage', stages=(stages[0],)),
+        'det': Candidate(words='two stages of 2 kinds', stages=tuple(stages)),
+    }
+    target = Target('classification', str(config), words='60 images of pets')
+    study = Study('made', 'which of 3?', candidates, dict(pets=target), 'cls')
+    return replace(study, seeds=(0, 1, 2), **changes)
+
+
+def head_of(cell, **more):
+    return dict(
+        key=cell.key,
+        what=cell.kind,
+        config=cell.spec['config'],
+        seed=cell.spec['seed'],
+        weights_sha256='ab' * 32,
+        data={},
+        versions={},
+        cost=dict(multiply_adds=2 * 10**12, not_counted=['DeformConv2d']),
+        receipt=dict(loaded_share_of_kept=1.0),
+        volatile=dict(seconds=30.0),
+        **more,
+    )
+
+
+def make_cells(plan, shares, without=()):
+    """Write cells whose predictions have a share of the images right.
+
+    The images that are right are drawn anew for each seed.
+    """
+    for use in plan.uses:
+        cell, folder = plan.cells[use.key], plan.folder(use.key)
+        if use.candidate in without and use.role == 'final':
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        if use.role == 'pretrain':
+            write_records(folder, head_of(cell), [])
+            continue
+        rng = np.random.default_rng([use.seed, list(shares).index(use.candidate)])
+        right = rng.permutation(NUM_IMAGES) < shares[use.candidate] * NUM_IMAGES
+        labels = np.repeat([0, 1], NUM_IMAGES // 2)
+        scores = np.zeros((NUM_IMAGES, 2), dtype=np.float32)
+        scores[np.arange(NUM_IMAGES), np.where(right, labels, 1 - labels)] = 1
+        ids = tuple(
+            f'{"ab"[label]}/{2 * (k % (NUM_IMAGES // 2)) + label:02d}'
+            for k, label in enumerate(labels)
+        )
+        header = PredictionHeader('classification', ('a', 'b'), 'ab' * 32, 'pets.py')
+        save_predictions(
+            folder / 'predictions.npz', Predictions(header, ids, dict(scores=scores))
+        )
+        row = dict(kind='score', score='top-1', value=float(right.mean()))
+        write_records(folder, head_of(cell), [row])
+
+
+def results_of(study, tmp_path, shares, without=()):
+    plan = planned(study, Machine(cells=tmp_path / 'w' / 'cells'))
+    make_cells(plan, shares, without)
+    return Results(plan, tmp_path / 'study', lambda _: None)
+
+
+def answer_of(results):
+    (found,) = answers(results)
+    return found, plain(found.line) + ' ' + plain(found.certainty)
+
+
+APART = dict(scratch=0.5, cls=0.6, det=0.9)
+
+
+def test_the_best_is_named_where_it_can_be_told_apart(config, tmp_path):
+    """Of 60 images 54 are right for det and 36 for cls, with every seed."""
+    found, text = answer_of(results_of(study_of(config), tmp_path, APART))
+    assert found.is_claim and text.startswith('Start from det: top-1 0.900 (')
+    assert 'Over cls: +0.300 (' in text and '3 seeds' in text
+    assert '60 images of pets' in plain(found.question)
+    assert found.section == 'classification-pets'
+
+
+def test_no_difference_is_claimed_where_none_could_be_shown(config, tmp_path):
+    """31, 30 and 29 right of 60."""
+    shares = dict(scratch=0.517, cls=0.5, det=0.483)
+    found, text = answer_of(results_of(study_of(config), tmp_path, shares))
+    assert not found.is_claim and found.lacking == 'no difference'
+    assert text.startswith('No difference could be shown between the candidates.')
+
+
+def test_several_may_be_the_best(config, tmp_path):
+    shares = dict(scratch=0.3, cls=0.88, det=0.9)
+    found, text = answer_of(results_of(study_of(config), tmp_path, shares))
+    assert found.is_claim and 'cls cannot be told from it' in text
+
+
+def test_one_seed_makes_no_claim(config, tmp_path):
+    study = replace(study_of(config), seeds=(0,))
+    found, text = answer_of(results_of(study, tmp_path, APART))
+    assert not found.is_claim and found.lacking == 'one seed'
+    assert 'No claim from one seed' in text and 'training noise is unknown' in text
+
+
+def test_nothing_is_said_of_what_was_not_measured(config, tmp_path):
+    every = tuple(APART)
+    found, text = answer_of(results_of(study_of(config), tmp_path, APART, every))
+    assert found.lacking == 'not measured' and 'No candidate was transferred' in text
+
+
+def test_a_missing_baseline_is_replaced_and_who_is_missing_is_said(config, tmp_path):
+    results = results_of(study_of(config), tmp_path, APART, ('cls',))
+    assert results.transfers('pets').baseline == 'scratch'
+    _, text = answer_of(results)
+    assert 'Start from det' in text and 'Not done, or not with all seeds: cls.' in text
+
+
+def test_costs_add_up_over_the_chain(config, tmp_path):
+    """A stage costs 2 million million multiply-adds and 30 seconds."""
+    results = results_of(study_of(config), tmp_path, APART)
+    costs = {row['candidate']: row for row in results.costs()}
+    assert {name: row['multiply_adds'] / 1e12 for name, row in costs.items()} == {
+        'scratch': 0,
+        'cls': 2,
+        'det': 4,
+    }
+    assert costs['det']['volatile']['seconds'] == 60
+    outside = Candidate(stages=(Stage(file='w.pth'),))
+    study = study_of(config)
+    study = replace(study, candidates={**study.candidates, 'out': outside})
+    names = [
+        row['candidate']
+        for row in results_of(study, tmp_path / 'other', {**APART, 'out': 0.5}).costs()
+    ]
+    assert names == ['scratch', 'cls', 'det']
+
+
+@pytest.fixture(scope='module')
+def written(config, tmp_path_factory):
+    """A report of a study whose det failed with two of three seeds."""
+    folder = tmp_path_factory.mktemp('written')
+    study = study_of(
+        config, not_planned={'Table 9': 'there is none'}, budget=dict(pretrain=100)
+    )
+    plan = planned(study, Machine(cells=folder / 'w' / 'cells'))
+    make_cells(plan, APART)
+    for seed in (1, 2):
+        (final,) = plan.used('final', candidate='det', seed=seed)
+        place = plan.folder(final.key)
+        (place / 'records.jsonl').unlink()
+        text = json.dumps(dict(code=1, reason='the disk is full', log=[]))
+        (place / 'failed.json').write_text(text)
+    said = []
+    html = write_study_report(plan, folder / 'study', 'python x --seed 3', said.append)
+    return html, '\n'.join(said), folder / 'study'
+
+
+def test_a_report_says_what_failed_and_has_the_rest(written):
+    """Every number in it names its record."""
+    html, said, folder = written
+    text = html.read_text()
+    records = read_records(folder / 'records.jsonl')
+    assert unresolved_numbers(text, {row['id']: row for row in records}) == []
+    assert 'warning' not in said
+    assert 'the disk is full' in text and 'det on pets seed 1' in text
+    assert 'Not finished' in text and 'python x --seed 3' in text
+    assert 'not planned, because there is none' in text
+    assert 'Score against cost' in text and 'DeformConv2d' in text
+    # 6 pre-trainings and 9 transfers, of which two failed.
+    assert '13 of 15' in text
+    assert 'top-1 on pets (95 % interval):' in said
+    assert 'seconds of all pretrain cells: 100 planned, 180 used' in said
+    ids = {row['id'] for row in records}
+    assert any(one.startswith('made/pets/means/') for one in ids)
+    assert (folder / 'report' / 'report.md').is_file()
+
+
+def test_what_waited_for_a_failure_is_named_with_it_once(config, tmp_path):
+    """The first stage failed: the chain and two transfers were not begun."""
+    study = replace(study_of(config), seeds=(0,))
+    plan = planned(study, Machine(cells=tmp_path / 'w' / 'cells'))
+    (first,) = plan.used('pretrain', candidate='cls')
+    plan.folder(first.key).mkdir(parents=True)
+    failed = dict(code=1, reason='no', log=[])
+    (plan.folder(first.key) / 'failed.json').write_text(json.dumps(failed))
+    scratch = next(plan.used('final', candidate='scratch')).key
+    not_done = [key for key in plan.cells if key != scratch]
+    (one,) = failures_of(plan, not_done)
+    assert one.reason == 'no' and one.cell.startswith('pretrain cls stage 1')
+    for words in ('pretrain det stage 2', 'final cls on pets', 'final det on pets'):
+        assert one.consequence.count(words) == 1
