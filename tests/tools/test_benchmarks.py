@@ -1,7 +1,6 @@
 """The benchmarks run and compare what they say; their figures are not tested."""
 
 import re
-import subprocess
 import sys
 
 import numpy as np
@@ -13,15 +12,23 @@ from mmdetxfer.errors import UserError
 BENCHMARKS = REPOSITORY / 'tools' / 'benchmarks'
 
 
-def test_planning_in_batches_is_compared_with_equal_plans_in_plain_python():
-    command = [sys.executable, str(BENCHMARKS / 'chip_planning.py')]
-    command += ['--plans', '5', '--images', '2000', '--threads', '1']
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert re.search(r'ratio +│ \d+', done.stdout)
-    assert re.search(
-        r'2,000 images, 2 scales, 1 threads │ .* s, [\d,]+ chips', done.stdout
-    )
+@pytest.fixture
+def benchmark(tools, tmp_path):
+    """A function that runs a benchmark and returns what it printed."""
+
+    def run(name, *words, fails=False):
+        ended = tools(f'benchmarks/{name}', *words, cwd=tmp_path, fails=fails)
+        assert ended.code == int(fails)
+        return ended.printed
+
+    return run
+
+
+def test_planning_in_batches_is_compared_with_equal_plans_in_plain_python(benchmark):
+    words = ('--plans', 5, '--images', 2000, '--threads', 1)
+    printed = benchmark('chip_planning.py', *words)
+    assert re.search(r'ratio +│ \d+', printed)
+    assert re.search(r'2,000 images, 2 scales, 1 threads │ .* s, [\d,]+ chips', printed)
 
 
 def test_plans_that_differ_from_plain_python_stop_the_benchmark(monkeypatch):
@@ -33,35 +40,26 @@ def test_plans_that_differ_from_plain_python_stop_the_benchmark(monkeypatch):
         chip_planning.against_plain_python(1)
 
 
-def test_making_chips_is_measured_for_each_plan_and_scale():
-    command = [sys.executable, str(BENCHMARKS / 'chip_pipeline.py'), '--images', '1']
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert len(re.findall(r'│ +all +│ +\d+ +│ +\d+\.\d\d +│', done.stdout)) == 3
-    assert len(re.findall(r'│ x \d\.\d\d +│', done.stdout)) == 8
+def test_making_chips_is_measured_for_each_plan_and_scale(benchmark):
+    printed = benchmark('chip_pipeline.py', '--images', 1)
+    assert len(re.findall(r'│ +all +│ +\d+ +│ +\d+\.\d\d +│', printed)) == 3
+    assert len(re.findall(r'│ x \d\.\d\d +│', printed)) == 8
 
 
-def test_reading_openimages_is_compared_with_mmdets_reader():
-    command = [sys.executable, str(BENCHMARKS / 'openimages_reading.py')]
-    command += ['--images', '300', '--part', '100']
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def test_reading_openimages_is_compared_with_mmdets_reader(benchmark):
+    printed = benchmark('openimages_reading.py', '--images', 300, '--part', 100)
     for name in ('CSV to cache', 'first item, warm cache'):
-        assert re.search(rf'{name} +│ \d+\.\d\d +│ \d+\.\d\d +│ [\d,]+ ', done.stdout)
-    assert 'each of four workers that read 20,000 items has at most' in done.stdout
+        assert re.search(rf'{name} +│ \d+\.\d\d +│ \d+\.\d\d +│ [\d,]+ ', printed)
+    assert 'each of four workers that read 20,000 items has at most' in printed
 
 
-def test_ap_at_all_thresholds_is_compared_with_equal_ap_of_mmdet():
-    command = [sys.executable, str(BENCHMARKS / 'voc_sweep.py'), '--images', '30']
-    command += ['--detections', '20', '--resamples', '5']
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert re.search(r'ratio +│ \d+', done.stdout)
-    assert re.search(r'5 resamples of two models, 18 differences +│ .* s', done.stdout)
-    command[-1] = '1'
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert 'expected two images, a detection and two resamples' in done.stderr
+def test_ap_at_all_thresholds_is_compared_with_equal_ap_of_mmdet(benchmark):
+    words = ('voc_sweep.py', '--images', 30, '--detections', 20, '--resamples')
+    printed = benchmark(*words, 5)
+    assert re.search(r'ratio +│ \d+', printed)
+    assert re.search(r'5 resamples of two models, 18 differences +│ .* s', printed)
+    printed = benchmark(*words, 1, fails=True)
+    assert 'expected two images, a detection and two resamples' in printed
 
 
 def test_other_ap_than_mmdets_stops_the_benchmark(monkeypatch):
@@ -83,15 +81,11 @@ def test_other_ap_than_mmdets_stops_the_benchmark(monkeypatch):
         voc_sweep.check_equal(equal, dict(equal, eleven=np.full((2, 2), 0.6)))
 
 
-def test_coverage_is_counted_for_every_case():
-    command = [sys.executable, str(BENCHMARKS / 'interval_coverage.py')]
-    command += ['--repetitions', '3', '--map-repetitions', '1']
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert len(re.findall(r'│ (?:mean|mAP) .*%', done.stdout)) == 10
-    command[-1] = '0'
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1 and 'expected 1 repetition or more' in done.stderr
+def test_coverage_is_counted_for_every_case(benchmark):
+    words = ('interval_coverage.py', '--repetitions', 3, '--map-repetitions')
+    printed = benchmark(*words, 1)
+    assert len(re.findall(r'│ (?:mean|mAP) .*%', printed)) == 10
+    assert 'expected 1 repetition or more' in benchmark(*words, 0, fails=True)
 
 
 def test_drawn_candidates_are_equally_good_and_seeds_vary_as_told(monkeypatch):
@@ -109,16 +103,12 @@ def test_drawn_candidates_are_equally_good_and_seeds_vary_as_told(monkeypatch):
     assert abs((scores[:, 0] - scores[:, 1]).mean()) < 0.05
 
 
-def test_bands_are_compared_with_equal_counts_by_dilations(monkeypatch):
-    command = [sys.executable, str(BENCHMARKS / 'trimap_speed.py'), '--tests', '1']
-    command += ['--images', '2']
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert re.search(r'ratio of the first two +│ \d+', done.stdout)
-    assert re.search(r'what the metric adds there +│ -?\d', done.stdout)
-    command[-1] = '0'
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1 and '--images: expected 1 or more' in done.stderr
+def test_bands_are_compared_with_equal_counts_by_dilations(benchmark, monkeypatch):
+    words = ('trimap_speed.py', '--tests', 1, '--images')
+    printed = benchmark(*words, 2)
+    assert re.search(r'ratio of the first two +│ \d+', printed)
+    assert re.search(r'what the metric adds there +│ -?\d', printed)
+    assert '--images: expected 1 or more' in benchmark(*words, 0, fails=True)
     monkeypatch.syspath_prepend(BENCHMARKS)
     import trimap_speed
 
@@ -128,16 +118,13 @@ def test_bands_are_compared_with_equal_counts_by_dilations(monkeypatch):
         trimap_speed.main.__wrapped__()
 
 
-def test_an_extraction_is_timed_beside_the_bare_forward_pass():
-    command = [sys.executable, str(BENCHMARKS / 'extraction_speed.py')]
-    words = ['--images', '2', '--size', '64', '--batch-size', '2', '--rounds', '1']
-    done = subprocess.run([*command, *words], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    (ratio,) = re.findall(r'ratio of the times (\d+\.\d+) ', done.stdout)
+def test_an_extraction_is_timed_beside_the_bare_forward_pass(benchmark):
+    words = ('--size', 64, '--batch-size', 2, '--rounds', 1, '--images')
+    printed = benchmark('extraction_speed.py', *words, 2)
+    (ratio,) = re.findall(r'ratio of the times (\d+\.\d+) ', printed)
     assert float(ratio) > 0
-    words[1] = '0'
-    done = subprocess.run([*command, *words], capture_output=True, text=True)
-    assert done.returncode == 1 and '64 pixels or more, got 0, 2, 1, 64' in done.stderr
+    printed = benchmark('extraction_speed.py', *words, 0, fails=True)
+    assert '64 pixels or more, got 0, 2, 1, 64' in printed
 
 
 def test_memory_is_what_is_held_at_most_since_it_was_looked_at(monkeypatch):
@@ -152,18 +139,14 @@ def test_memory_is_what_is_held_at_most_since_it_was_looked_at(monkeypatch):
     assert abs(probe_speed.memory_mib('VmRSS') - held) < 20
 
 
-def test_probes_are_timed_beside_scikit_learns():
+def test_probes_are_timed_beside_scikit_learns(benchmark):
     """On a small set: as good as its to a millionth, by its own objective."""
-    command = [sys.executable, str(BENCHMARKS / 'probe_speed.py'), '--path']
-    command += ['--images', '300', '--features', '16', '--classes', '4']
-    command += ['--threads', '1', '--strengths', '2']
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    worse = re.findall(r'│ ([+-]\d\.\de[+-]\d+) ', done.stdout)
+    words = ('probe_speed.py', '--path', '--images', 300, '--features', 16)
+    words += ('--classes', 4, '--threads', 1, '--strengths')
+    printed = benchmark(*words, 2)
+    worse = re.findall(r'│ ([+-]\d\.\de[+-]\d+) ', printed)
     assert len(worse) == 2 and all(float(one) < 1e-6 for one in worse)
-    printed = ' '.join(done.stdout.split())
-    assert re.search(r'is \d+\.\d times faster \(\d+\.\d by processors\)', printed)
-    assert re.search(r'choice among \d+ of 45 strengths and refit: \d+ s', printed)
-    command[-1] = '1'
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1 and 'expected 2 to 25 strengths' in done.stderr
+    found = ' '.join(printed.split())
+    assert re.search(r'is \d+\.\d times faster \(\d+\.\d by processors\)', found)
+    assert re.search(r'choice among \d+ of 45 strengths and refit: \d+ s', found)
+    assert 'expected 2 to 25 strengths' in benchmark(*words, 1, fails=True)
