@@ -94,7 +94,7 @@ def test_what_a_config_keeps_is_the_whole_backbone(path):
     assert ('mmdetxfer.FreezeHook' in hooks) == ('frozen' in path.stem)
 
 
-RESIZE = dict(type='Resize', scale=(128, 128), keep_ratio=True)
+RESIZE = dict(type='Resize', scale=(96, 96), keep_ratio=True)
 DETECTORS = [
     'faster-rcnn_r50-fpn_8xb2-4e_voc0712',
     'faster-rcnn_r101-mdconv-fpn_8xb2-4e_voc0712',
@@ -126,6 +126,7 @@ def make_small(model):
         model.neck.in_channels = [count // 4 for count in model.neck.in_channels]
     if model.type == 'DINO':
         model.num_queries = 20
+        model.dn_cfg.group_cfg.num_dn_queries = 10
     elif 'Joined' in model.neck.type:
         model.rpn_head.in_channels = sum(model.neck.in_channels)
         model.train_cfg.rpn_proposal.update(nms_pre=300, max_per_img=60)

@@ -199,12 +199,12 @@ def test_segmentors_train_a_step_on_voc_and_sbd(world, name):
             torch.nn.init.ones_(module.weight)
     batch = [dataset[index] for index in (0, len(dataset) - 1)]
     for one in batch:
-        one['inputs'] = one['inputs'][:, :128, :128]
-        labels = one['data_samples'].gt_sem_seg.data[:, :128, :128]
+        one['inputs'] = one['inputs'][:, :64, :64]
+        labels = one['data_samples'].gt_sem_seg.data[:, :64, :64]
         one['data_samples'].gt_sem_seg = PixelData(data=labels)
-        one['data_samples'].set_metainfo(dict(img_shape=(128, 128)))
+        one['data_samples'].set_metainfo(dict(img_shape=(64, 64)))
     if model.data_preprocessor.size is not None:
-        model.data_preprocessor.size = (128, 128)
+        model.data_preprocessor.size = (64, 64)
     data = dict(
         inputs=[one['inputs'] for one in batch],
         data_samples=[one['data_samples'] for one in batch],

@@ -1,10 +1,8 @@
 """Unreadable images and bad losses in whole trainings: replaced, listed, or stopped."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,9 @@ from toy_images import (
     toy_config,
     trace,
     train,
+    train_as_rank,
 )
+from toy_training import server_with_imports
 
 from mmdetxfer.datasets import UnreadableImageError
 from mmdetxfer.engine.replay import replayable
@@ -202,7 +202,7 @@ def test_two_ranks_count_together_and_stop_together(images, tmp_path):
         cfg.custom_hooks.append(dict(type='mmdetxfer.UnreadableImagesHook', interval=2))
         files.append(tmp_path / f'{name}.py')
         cfg.dump(files[-1])
-    said = [lines_of(process) for process in started_ranks(2, files)]
+    said = said_by_ranks(2, files, tmp_path)
     for lines in said:
         assert list(lines) == ['count', 'nan']
         assert 'had unreadable images, more than 20' in lines['count']
@@ -220,37 +220,29 @@ def test_two_ranks_count_together_and_stop_together(images, tmp_path):
     assert line.startswith('epoch 1: ') and 'bad0.jpg' in line and 'bad1.jpg' in line
 
 
-def started_ranks(count: int, files: list[Path]) -> list[subprocess.Popen]:
+def said_by_ranks(count: int, files: list[Path], folder: Path) -> list[dict]:
+    """Train in forks; return the errors that each rank printed, by training."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
-    folder = Path(__file__).parent
-    common = dict(
-        WORLD_SIZE=count,
-        MASTER_ADDR='127.0.0.1',
-        MASTER_PORT=port,
-        OMP_NUM_THREADS=1,
-        CUDA_VISIBLE_DEVICES='',
-        PYTHONPATH=folder.parents[1],
-    )
-    command = [sys.executable, str(folder / 'toy_images.py'), *map(str, files)]
-    ranks = [{**common, 'RANK': rank, 'LOCAL_RANK': rank} for rank in range(count)]
-    return [
-        subprocess.Popen(
-            command,
-            env={**os.environ, **{key: str(value) for key, value in rank.items()}},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in ranks
-    ]
+    common = dict(WORLD_SIZE=count, MASTER_ADDR='127.0.0.1', MASTER_PORT=port)
+    common['CUDA_VISIBLE_DEVICES'] = ''
+    server, started = server_with_imports(), []
+    for rank in range(count):
+        places = dict(common, RANK=rank, LOCAL_RANK=rank)
+        environment = {key: str(value) for key, value in places.items()}
+        log = folder / f'rank_{rank}.txt'
+        process = server.Process(target=train_as_rank, args=(files, environment, log))
+        process.start()
+        started.append((process, log))
+    return [lines_of(process, log) for process, log in started]
 
 
-def lines_of(process: subprocess.Popen) -> dict[str, str]:
+def lines_of(process: BaseProcess, log: Path) -> dict[str, str]:
     """Return the errors that a rank printed, by training."""
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, output[-3000:]
+    process.join(timeout=120)
+    output = log.read_text()
+    assert process.exitcode == 0, output[-3000:]
     starts = ('count: ', 'list: ', 'nan: ')
     lines = [line for line in output.splitlines() if line.startswith(starts)]
     return dict(line.split(': ', 1) for line in lines)

@@ -1,12 +1,12 @@
 """A training of toy size on image files, for the guards: no host is imported.
 
 Each image is one colour, which a model of one weight sums. A file may be missing or
-damaged; the loss of a batch with an image whose name says 'nan' is no number. Run as a
-script it trains one config after the other, as one of several ranks.
+damaged; the loss of a batch with an image whose name says 'nan' is no number.
 """
 
+import contextlib
 import json
-import sys
+import os
 from pathlib import Path
 
 import cv2
@@ -223,9 +223,14 @@ def logged(work_dir: Path, word: str) -> list[str]:
     return [line.split(' - ', 3)[-1] for line in lines if word in line]
 
 
-if __name__ == '__main__':
-    for file in sys.argv[1:]:
-        try:
-            train(Config.fromfile(file))
-        except UserError as error:
-            print(f'{Path(file).stem}: {error}', flush=True)
+def train_as_rank(files: list[Path], environment: dict[str, str], log: Path) -> None:
+    """Train one config after the other, as one of several ranks; write the errors."""
+    os.environ.update(environment)
+    torch.set_num_threads(1)
+    with open(log, 'w', buffering=1) as stream, contextlib.redirect_stdout(stream):
+        with contextlib.redirect_stderr(stream):
+            for file in files:
+                try:
+                    train(Config.fromfile(file))
+                except UserError as error:
+                    print(f'{Path(file).stem}: {error}', flush=True)

@@ -107,14 +107,17 @@ def by_hand(here, checkpoint):
     return torch.cat(found).numpy()
 
 
-def test_after_a_sigkill_only_what_is_missing_is_made(here, checkpoint):
+def test_after_a_sigkill_only_what_is_missing_is_made(tools, here, checkpoint):
     """Killed when the first shard is there; the others come out as without it."""
-    words = [sys.executable, REPOSITORY / 'tools' / TOOL, CONFIG, checkpoint]
-    words += ['--data', CLS, '--part', 'train', '--images-per-shard', '2', *LAYERS]
-    words += ['--num-workers', '0', '--out']
-    settings = dict(cwd=here, env={**os.environ, **PLAIN}, text=True)
-    settings.update(stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    process = subprocess.Popen([*words, 'killed'], **settings)
+    words = [CONFIG, checkpoint, '--data', CLS, '--part', 'train', *LAYERS]
+    words += ['--images-per-shard', '2', '--num-workers', '0', '--out']
+    process = subprocess.Popen(
+        [sys.executable, REPOSITORY / 'tools' / TOOL, *words, 'killed'],
+        cwd=here,
+        env={**os.environ, **PLAIN},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     deadline = time.monotonic() + 120
     while len(list(here.glob('killed/FC1/*.sha256'))) < 2:
         assert process.poll() is None and time.monotonic() < deadline
@@ -124,12 +127,11 @@ def test_after_a_sigkill_only_what_is_missing_is_made(here, checkpoint):
     done = {p: p.stat().st_mtime_ns for p in here.glob('killed/FC1/*.sha256')}
     # Of the last one the other layers may be missing.
     kept = sorted(done)[:-1]
-    ended = subprocess.run([*words, 'killed'], **settings)
-    assert ended.returncode == 0, ended.stdout
-    subprocess.run([*words, 'whole'], check=True, **settings)
+    ended = tools(TOOL, *words, 'killed', cwd=here)
+    tools(TOOL, *words, 'whole', cwd=here)
     assert files(here / 'killed') == files(here / 'whole')
     num_shards = len(list(here.glob('whole/FC1/*.npy')))
-    made = int(ended.stdout.split(' shards made by this process')[0].split()[-1])
+    made = int(ended.printed.split(' shards made by this process')[0].split()[-1])
     assert 0 < made < num_shards
     assert kept and all(p.stat().st_mtime_ns == done[p] for p in kept)
 
