@@ -14,6 +14,7 @@ PYTHON = """#!/bin/sh
 echo "$*" >>calls
 case "$*" in *"$FAIL_AT"*) echo 'the reason'; exit 3 ;; esac
 """
+PYTEST = '-m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15'
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_run_tests_sets_up_checks_the_style_and_passes_arguments_to_pytest(check
         'set up',
         '-m ruff check .',
         '-m ruff format --check .',
-        '-m pytest -n 2 --dist loadfile --durations=15 -k a name',
+        f'{PYTEST} -k a name',
     ]
 
 
@@ -66,7 +67,7 @@ def test_run_tests_sets_up_checks_the_style_and_passes_arguments_to_pytest(check
     [
         ('ruff check', '-m ruff check .'),
         ('ruff format', '-m ruff format --check .'),
-        ('pytest', '-m pytest -n 2 --dist loadfile --durations=15'),
+        ('pytest', PYTEST),
     ],
 )
 def test_run_tests_fails_where_a_step_fails(checkout, step, last_call):

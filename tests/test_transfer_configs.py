@@ -129,6 +129,7 @@ def make_small(model):
         model.dn_cfg.group_cfg.num_dn_queries = 10
     elif 'Joined' in model.neck.type:
         model.rpn_head.in_channels = sum(model.neck.in_channels)
+    if 'rpn_proposal' in (model.get('train_cfg') or {}):
         model.train_cfg.rpn_proposal.update(nms_pre=300, max_per_img=60)
 
 

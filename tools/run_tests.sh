@@ -13,4 +13,4 @@ echo '[tests] ruff format --check'
 "$python" -m ruff format --check .
 echo '[tests] pytest'
 # Two files at a time: much of the time is waiting for killed and resumed processes.
-exec "$python" -m pytest -n 2 --dist loadfile --durations=15 "$@"
+exec "$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15 "$@"
