@@ -27,7 +27,7 @@ STRENGTHS = tuple(np.logspace(5, -6, 45).tolist())
 FALLS = 5
 _LEFT_TO_GAIN = 1e-6
 _HISTORY = 20
-_STEPS = 10  # between two looks at the bound
+_STEPS = 5  # between two looks at the bound
 # With few unknowns what is not reached by then is left to Newton steps.
 _STEPS_BEFORE_NEWTON, _MOST_NEWTON_STEPS, _MOST_HALVINGS = 20, 50, 30
 _BLOCK = 1 << 21  # logits that are there at a time
@@ -210,6 +210,7 @@ class _Problem:
         shape = (len(scales) + 1, num_classes)
         self.unknown = torch.zeros(shape, dtype=kind, device=scales.device)
         self.unknown.requires_grad_(True)
+        self._looked_at: tuple[Tensor, Tensor, Tensor] | None = None
 
     def begin_at(self, fit: Fit) -> None:
         own = self.unknown.detach()
@@ -233,6 +234,14 @@ class _Problem:
     def evaluate(self) -> Tensor:
         """Return the objective times the factor; leave its gradient likewise."""
         own = self.unknown.detach()
+        # The optimiser begins, and often ends, where it has been last.
+        if self._looked_at is None or not torch.equal(own, self._looked_at[0]):
+            self._looked_at = (own.clone(), *self._evaluated(own))
+        _, objective, gradient = self._looked_at
+        self.unknown.grad = gradient * self.factor
+        return objective * self.factor
+
+    def _evaluated(self, own: Tensor) -> tuple[Tensor, Tensor]:
         weights, intercept = self.solution()
         gradient = torch.zeros_like(own)
         loss = torch.zeros((), dtype=torch.float64, device=own.device)
@@ -254,8 +263,7 @@ class _Problem:
         penalty = self.penalty * own[:-1]
         gradient[:-1] = gradient[:-1] * self.scales + penalty.to(own)
         gradient[-1] *= self.intercept_scale * self.has_intercept
-        self.unknown.grad = gradient * self.factor
-        return (loss + 0.5 * (penalty * own[:-1]).sum()) * self.factor
+        return loss + 0.5 * (penalty * own[:-1]).sum(), gradient
 
     def left_to_gain(self) -> float:
         """Return a bound: the objective is at least as curved as its penalty.

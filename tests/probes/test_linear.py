@@ -104,6 +104,25 @@ def test_the_weakest_strengths_of_separable_classes_converge():
     assert abs(errors.sum(0)).max() < 1e-6
 
 
+def test_no_place_is_looked_at_twice_in_a_row(monkeypatch):
+    """Neither where the optimiser begins anew, nor where its bound is taken."""
+    from mmdetxfer.probes import linear
+
+    places, evaluated = [], linear._Problem._evaluated
+
+    def looked(problem, own):
+        places.append(own.clone())
+        return evaluated(problem, own)
+
+    monkeypatch.setattr(linear._Problem, '_evaluated', looked)
+    monkeypatch.setattr(linear, 'is_small', lambda *_: False)
+    features, labels = overlapping(400, 20, 5)
+    assert fit_logistic(eigenbasis(features), labels, 5, 1).steps > 5
+    assert len(places) > 5
+    for one, other in zip(places, places[1:], strict=False):
+        assert not torch.equal(one, other)
+
+
 def test_a_start_with_an_intercept_leaves_none_where_there_shall_be_none():
     features, labels = overlapping(100, 5, 3)
     labels = np.where(np.arange(100) < 60, 0, labels)
