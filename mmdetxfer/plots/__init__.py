@@ -11,6 +11,7 @@ from mmdetxfer.plots.cases import (  # noqa: E402
     draw_cases,
     draw_segmentation_cases,
 )
+from mmdetxfer.plots.cells import draw_cells  # noqa: E402
 from mmdetxfer.plots.costs import (  # noqa: E402
     CostPoint,
     draw_score_against_cost,
@@ -31,6 +32,7 @@ __all__ = [
     'SegmentationCase',
     'draw_band_curves',
     'draw_cases',
+    'draw_cells',
     'draw_error_differences',
     'draw_groups',
     'draw_iou_curves',

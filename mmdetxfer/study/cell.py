@@ -129,10 +129,25 @@ def _attempt(
             halved = True
             _begin_halved(folder)
             continue
-        failed = dict(code=code, reason=reason_of(tail, code), log=tail)
-        write_text_atomically(folder / FAILED, json.dumps(failed, indent=1) + '\n')
-        say(f'{folder}: failed: {failed["reason"]}; its log is {folder / LOG}')
+        reason = reason_of(tail, code)
+        write_failure(folder, reason, code, tail)
+        say(f'{folder}: failed: {reason}; its log is {folder / LOG}')
         return False
+
+
+def write_failure(
+    folder: Path, reason: str, code: int = 1, log: Sequence[str] = ()
+) -> None:
+    """Write down why a cell failed.
+
+    Args:
+        folder: Of the cell.
+        reason: In one line.
+        code: Exit code.
+        log: The end of its log.
+    """
+    failed = dict(code=code, reason=reason, log=list(log))
+    write_text_atomically(folder / FAILED, json.dumps(failed, indent=1) + '\n')
 
 
 def _begin_halved(folder: Path) -> None:

@@ -54,6 +54,8 @@ def plan(args: Namespace) -> int:
 
         nodes = {key: (own.words(key), cell.needs) for key, cell in own.cells.items()}
         done = [key for key in own.cells if state_of(own, key).state == 'done']
+        if args.graph.suffix not in ('.png', '.svg', '.pdf'):
+            raise UserError(f'--graph: expected .png, .svg or .pdf, got {args.graph}')
         draw_cells(nodes, done, args.graph)
         _say(f'the cells as a picture: {args.graph}')
     return 0
@@ -131,8 +133,8 @@ def run(args: Namespace) -> int:
     with hold(folder):
         absent = missing_inputs(own)
         for path in sorted({one for paths in absent.values() for one in paths}):
-            _say(f'not here: {path}; what needs it will fail, the rest goes on')
-        code = run_cells(own, folder, settings, Progress(own, jobs, _say))
+            _say(f'not here: {path}; what needs it fails, the rest goes on')
+        code = run_cells(own, folder, settings, Progress(own, jobs, _say), absent)
         left = [key for key in own.cells if state_of(own, key).state != 'done']
         for key in left:
             failure = failure_of(own, key)

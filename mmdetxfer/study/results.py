@@ -41,11 +41,11 @@ class Compared:
     tables: Tables
     figures: Path
 
-    def rows(self, table: str, **wanted: Any) -> list[dict]:
+    def rows(self, name: str, /, **wanted: Any) -> list[dict]:
         """Return the records of a table that have what is named."""
         return [
             row
-            for row in self.tables.get(table, [])
+            for row in self.tables.get(name, [])
             if all(row.get(key) == value for key, value in wanted.items())
         ]
 

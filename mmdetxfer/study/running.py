@@ -13,13 +13,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmdetxfer.errors import UserError
-from mmdetxfer.study.cell import Launch, with_package
+from mmdetxfer.study.cell import Launch, is_complete, with_package, write_failure
 from mmdetxfer.study.cells import Plan
 from mmdetxfer.study.files import LOCK, SPEC
 from mmdetxfer.study.locks import end_group, note_running, try_lock
@@ -79,14 +79,18 @@ class Settings:
     profile: tuple[str, ...] = ()
 
 
-def prepare(plan: Plan, study_dir: Path, settings: Settings) -> None:
+def prepare(
+    plan: Plan, study_dir: Path, settings: Settings, absent: Mapping[str, list[str]]
+) -> None:
     """Write what Snakemake and the cells read.
 
     Args:
         plan: What is run.
         study_dir: Folder of the study.
         settings: How.
+        absent: What is not there, by cell: these fail at once, and are not begun.
     """
+    left_out = _left_out(plan, absent)
     weights = _weights(plan)
     for key, cell in plan.cells.items():
         folder = plan.folder(key)
@@ -95,6 +99,8 @@ def prepare(plan: Plan, study_dir: Path, settings: Settings) -> None:
         path = folder / SPEC
         if not path.is_file() or path.read_text() != text:
             write_text_atomically(path, text)
+        if key in absent and not is_complete(folder):
+            write_failure(folder, f'expected {absent[key][0]}, it is not there')
     launch = settings.launch
     command = [sys.executable, '-m', 'mmdetxfer.study.cell', *launch.arguments]
     content = dict(
@@ -107,11 +113,22 @@ def prepare(plan: Plan, study_dir: Path, settings: Settings) -> None:
         cells={
             key: dict(needs=list(cell.needs), weight=weights[key])
             for key, cell in plan.cells.items()
+            if key not in left_out
         },
     )
     study_dir.mkdir(parents=True, exist_ok=True)
     write_text_atomically(study_dir / 'plan.json', json.dumps(content, indent=1))
     write_text_atomically(study_dir / 'Snakefile', _SNAKEFILE)
+
+
+def _left_out(plan: Plan, absent: Mapping[str, list[str]]) -> set[str]:
+    """Return the cells that cannot be made, and those that need them."""
+    found: set[str] = set()
+    for key, cell in plan.cells.items():
+        is_blocked = key in absent or bool(found & set(cell.needs))
+        if is_blocked and not is_complete(plan.folder(key)):
+            found.add(key)
+    return found
 
 
 def _quoted(word: str) -> str:
@@ -133,6 +150,7 @@ def run(
     study_dir: Path,
     settings: Settings,
     watch: Callable[[], None] = lambda: None,
+    absent: Mapping[str, list[str]] | None = None,
 ) -> int:
     """Run what is missing; return Snakemake's exit code.
 
@@ -141,6 +159,7 @@ def run(
         study_dir: Folder of the study.
         settings: How.
         watch: Called every half second while cells run.
+        absent: What is not there, by cell.
     """
     if settings.executor not in EXECUTORS:
         raise UserError(
@@ -149,7 +168,7 @@ def run(
     if settings.jobs < 1:
         raise UserError(f'--jobs: expected 1 or more, got {settings.jobs}')
     _end_former(study_dir)
-    prepare(plan, study_dir, settings)
+    prepare(plan, study_dir, settings, absent or {})
     with open(study_dir / 'snakemake.log', 'a') as log:
         process = subprocess.Popen(
             _snakemake(plan, settings),

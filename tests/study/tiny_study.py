@@ -1,16 +1,18 @@
-"""A study of minutes that goes through everything: tasks, trials, probes, failures."""
+"""A study of a minute that goes through everything: chains, tasks, probes, failures.
 
-_root = '{ROOT}/configs/tiny/'
-_hooks = [dict(type='mmdetxfer.TransferHook', keep=['backbone'])]
+ROOT and HERE are replaced by the repository and the folder of the test.
+"""
+
+_tiny = 'ROOT/configs/tiny/'
 _cls = dict(
-    config=_root + 'tiny_cls_r18_1xb8-2e_world-imagenet.py',
+    config=_tiny + 'tiny_cls_r18_1xb8-2e_world-imagenet.py',
     options={'train_cfg.max_epochs': 1},
 )
 _rate = 'optim_wrapper.optimizer.lr'
+_hooks = [dict(type='mmdetxfer.TransferHook', keep=['backbone'])]
 
 question = 'Does it go through?'
 baseline = 'cls'
-seeds = [0, 1]
 candidates = {
     'scratch': dict(words='none', network=_cls['config']),
     'cls': dict(words='classification', stages=[_cls]),
@@ -23,29 +25,23 @@ candidates = {
 targets = dict(
     pets=dict(
         task='classification',
-        config=_cls['config'],
+        config='HERE/pets.py',
         scratch=dict(load_from=None, custom_hooks=[]),
-        loaded=dict(custom_hooks=_hooks),
-        settings=[{_rate: 0.02}, {_rate: 0.01}],
-        part={'train_dataloader.dataset.split': 'train'},
-        rest={'test_dataloader.dataset.split': 'train'},
+        chosen=dict(all={_rate: 0.01}),
+        chosen_where='a guess',
     ),
     away=dict(
         task='segmentation',
-        config=_root + 'tiny_seg_fcn-r18_1xb4-8i_world-voc.py',
-        scratch={
-            'load_from': None,
-            'train_dataloader.dataset.data_root': 'no_such_place',
-        },
+        config=_tiny + 'tiny_seg_fcn-r18_1xb4-8i_world-voc.py',
+        scratch={'load_from': None, 'train_dataloader.dataset.data_root': 'nowhere'},
         loaded={
             'custom_hooks': _hooks,
-            'train_dataloader.dataset.data_root': 'no_such_place',
+            'train_dataloader.dataset.data_root': 'nowhere',
         },
-        chosen=dict(all={}),
     ),
 )
 probes = dict(
-    targets=dict(pets=dict(config=_cls['config'], has_all_classes=False)),
+    targets=dict(pets=dict(config='HERE/pets.py', has_all_classes=False)),
     layers=['Conv4:1', 'Conv5:1,2'],
     main_layer='Conv5 1x1',
     strengths=[100.0, 1.0],
