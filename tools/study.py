@@ -39,6 +39,12 @@ def parse_args() -> argparse.Namespace:
             own.add_argument('--executor', default='local', help='local or slurm')
             own.add_argument('--jobs', type=int, help='cells at a time')
             own.add_argument('--trust-checkpoint', action='store_true')
+            own.add_argument(
+                '--snakemake',
+                default='',
+                metavar="'ARGUMENTS'",
+                help='more of Snakemake, such as --default-resources slurm_partition=P',
+            )
             own.add_argument('--no-report', action='store_true')
         if name == 'rerun':
             own.add_argument('cell', help='the beginning of its key')

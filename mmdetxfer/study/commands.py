@@ -1,5 +1,6 @@
 """What ``tools/study.py`` does, command by command; each returns an exit code."""
 
+import shlex
 import shutil
 from argparse import Namespace
 from collections.abc import Mapping
@@ -129,7 +130,8 @@ def run(args: Namespace) -> int:
     own, folder = plan_of(args), study_dir(args)
     jobs = args.jobs or default_jobs(own, args.gpus)
     launch = Launch(args.launcher, args.gpus, args.trust_checkpoint)
-    settings = Settings(args.executor, launch, jobs, all_gpus=num_gpus())
+    extra = tuple(shlex.split(args.snakemake))
+    settings = Settings(args.executor, launch, jobs, num_gpus(), extra)
     with hold(folder):
         absent = missing_inputs(own)
         for path in sorted({one for paths in absent.values() for one in paths}):

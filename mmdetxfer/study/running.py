@@ -69,14 +69,14 @@ class Settings:
         launch: How the work of a cell is started.
         jobs: Cells at a time.
         all_gpus: GPUs of this machine together, for the local executor.
-        profile: Arguments that Snakemake takes beside these.
+        extra: Arguments of Snakemake, such as those of its executor of Slurm.
     """
 
     executor: str = 'local'
     launch: Launch = Launch()
     jobs: int = 2
     all_gpus: int = 0
-    profile: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
 
 
 def prepare(
@@ -109,7 +109,7 @@ def prepare(
         command=f'cd {_quoted(os.getcwd())} && ' + ' '.join(map(_quoted, command)),
         threads=plan.study.threads,
         gpus=launch.gpus,
-        resources={},
+        resources=resources_of(settings),
         cells={
             key: dict(needs=list(cell.needs), weight=weights[key])
             for key, cell in plan.cells.items()
@@ -119,6 +119,24 @@ def prepare(
     study_dir.mkdir(parents=True, exist_ok=True)
     write_text_atomically(study_dir / 'plan.json', json.dumps(content, indent=1))
     write_text_atomically(study_dir / 'Snakefile', _SNAKEFILE)
+
+
+def resources_of(settings: Settings) -> dict[str, Any]:
+    """Return what a job of Slurm asks for; on this machine nothing is asked for.
+
+    Args:
+        settings: How a study is run.
+    """
+    launch = settings.launch
+    if settings.executor != 'slurm':
+        return {}
+    # Snakemake itself would ask for 1 GB, which ends a training.
+    found: dict[str, Any] = dict(mem_mb=16_000 * max(launch.gpus, 1))
+    if launch.gpus:
+        found['gres'] = f'gpu:{launch.gpus}'
+    if launch.launcher == 'slurm':
+        found['tasks'] = max(launch.gpus, 1)
+    return found
 
 
 def _left_out(plan: Plan, absent: Mapping[str, list[str]]) -> set[str]:
@@ -204,7 +222,7 @@ def _snakemake(plan: Plan, settings: Settings) -> list[str]:
             command += ['--resources', f'gpus={max(settings.all_gpus, 1)}']
     else:
         command += ['--executor', 'slurm', '--jobs', str(settings.jobs)]
-    return [*command, *settings.profile]
+    return [*command, *settings.extra]
 
 
 @contextlib.contextmanager

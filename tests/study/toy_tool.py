@@ -41,10 +41,11 @@ def toy_plan(folder: Path):
     return plan
 
 
-def run_all(folder: Path, jobs: int = 2) -> int:
+def run_all(folder: Path, executor: str = 'local', extra: tuple = ()) -> int:
 
-    plan = toy_plan(folder)
-    settings = Settings(launch=Launch(script=__file__), jobs=jobs)
+    plan, jobs = toy_plan(folder), 2
+    launch = Launch(script=__file__)
+    settings = Settings(executor, launch, jobs, extra=tuple(extra))
     with hold(folder / 'study'):
         say = lambda text: print(text, flush=True)  # noqa: E731
         return run(plan, folder / 'study', settings, Progress(plan, jobs, say))
@@ -94,7 +95,8 @@ def work(folder: Path) -> None:
 
 def main() -> None:
     if sys.argv[1] == 'run':
-        raise SystemExit(run_all(Path(sys.argv[2])))
+        executor, *extra = sys.argv[3:] or ['local']
+        raise SystemExit(run_all(Path(sys.argv[2]), executor, extra))
     work(Path(sys.argv[1]))
 
 
