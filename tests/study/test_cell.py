@@ -1,0 +1,122 @@
+"""How a cell is started, and why it failed."""
+
+import json
+import os
+
+import pytest
+
+from mmdetxfer.errors import UserError
+from mmdetxfer.study import cell
+from mmdetxfer.study.cell import Launch, is_complete, log_tail, reason_of
+from mmdetxfer.study.locks import start_time, try_lock
+from mmdetxfer.study.records import write_records
+
+HEAD = dict(what='x', config='', seed=0, weights_sha256='', data={}, versions={})
+
+
+@pytest.mark.parametrize(
+    ('tail', 'code', 'reason'),
+    [
+        (['x', 'error: lost.pth: not found', 'y'], 1, 'lost.pth: not found'),
+        (['error (rank 1): no', 'end'], 1, 'no'),
+        (['Traceback', 'ValueError: seven', ''], 1, 'ValueError: seven'),
+        (['training'], -9, 'ended by signal 9 (SIGKILL)'),
+        ([], 3, 'exit code 3, and nothing in its log'),
+    ],
+)
+def test_the_reason_is_one_line_out_of_the_log(tail, code, reason):
+    assert reason_of(tail, code) == reason
+
+
+def test_only_the_last_attempt_in_a_log_counts(tmp_path):
+    lines = [f'{cell.BEGUN} 1', 'error: old', f'{cell.BEGUN} 2', 'a', 'b']
+    (tmp_path / 'log.txt').write_text('\n'.join(lines))
+    assert log_tail(tmp_path) == ['a', 'b']
+    assert log_tail(tmp_path / 'none') == []
+
+
+def test_a_cell_is_complete_with_whole_records_of_its_own(tmp_path):
+    folder = tmp_path / 'abc'
+    folder.mkdir()
+    assert not is_complete(folder)
+    write_records(folder, dict(key='abc', **HEAD), [])
+    assert is_complete(folder)
+    write_records(folder, dict(key='other', **HEAD), [])
+    assert not is_complete(folder)
+    (folder / 'records.jsonl').write_text('{"schema"')
+    assert not is_complete(folder)
+
+
+def command(launch, halved=False):
+    return cell._command('F', launch, halved)[1:]
+
+
+def test_one_process_or_one_for_each_gpu(tmp_path):
+    module = ['-m', 'mmdetxfer.study.work', 'F', '--launcher']
+    assert command(Launch()) == [*module, 'none']
+    found = command(Launch(trusts=True), halved=True)
+    assert found[-2:] == ['--halved', '--trust-checkpoint']
+    found = command(Launch(launcher='pytorch', gpus=4))
+    assert found[:2] == ['-m', 'torch.distributed.run']
+    assert '--nproc_per_node=4' in found and '--standalone' in found
+    assert found[-4:] == ['mmdetxfer.study.work', 'F', '--launcher', 'pytorch']
+    srun = cell._command('F', Launch(launcher='slurm', gpus=2), False)
+    assert srun[:2] == ['srun', '--ntasks=2']
+
+
+def test_a_cell_runs_with_the_threads_of_its_key_and_a_free_port():
+    found = cell._environment(dict(threads=3), '0,1')
+    assert found['OMP_NUM_THREADS'] == found['MKL_NUM_THREADS'] == '3'
+    assert found['CUDA_VISIBLE_DEVICES'] == '0,1' and int(found['MASTER_PORT']) > 1023
+    assert found['PYTHONPATH'].split(os.pathsep)[0].endswith(str(cell._ROOT))
+
+
+def test_two_cells_never_share_a_gpu(tmp_path, monkeypatch):
+    """Of GPUs 3 and 5 each of two takes one; a third that needs two is refused one."""
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '3,5')
+    monkeypatch.delenv('SLURM_JOB_ID', raising=False)
+    folder = tmp_path / 'cells' / 'a'
+    folder.mkdir(parents=True)
+    with cell._gpus(folder, 1) as (one, _), cell._gpus(folder, 1) as (other, held):
+        assert {one, other} == {'3', '5'}
+        # A child that inherits it keeps it.
+        assert os.get_inheritable(held[0].fileno()) is False
+    with cell._gpus(folder, 2) as (both, _):
+        assert both == '3,5'
+    with cell._gpus(folder, 0) as (none, _):
+        assert none == ''
+    with pytest.raises(UserError, match='expected 3 GPUs for a cell, this machine'):
+        with cell._gpus(folder, 3):
+            pass
+    monkeypatch.setenv('SLURM_JOB_ID', '1')
+    with cell._gpus(folder, 9) as (given, _):
+        assert given is None
+
+
+def test_a_lock_is_held_until_its_last_holder_ends(tmp_path):
+    lock = try_lock(tmp_path / 'lock')
+    assert try_lock(tmp_path / 'lock') is None
+    lock.close()
+    again = try_lock(tmp_path / 'lock')
+    assert again is not None
+    again.close()
+
+
+def test_a_process_is_known_by_its_number_and_its_start():
+    assert start_time(os.getpid()) == start_time(os.getpid()) > 0
+    assert start_time(2**22 + 1) is None
+
+
+def test_seconds_of_failed_attempts_add_up(tmp_path):
+    cell._add_spent(tmp_path, 2.5)
+    cell._add_spent(tmp_path, 1.5)
+    assert json.loads((tmp_path / 'spent.json').read_text()) == 4.0
+
+
+def test_a_training_with_the_whole_batch_is_set_aside(tmp_path):
+    (tmp_path / 'training').mkdir()
+    (tmp_path / 'training' / 'epoch_1.pth').touch()
+    cell._begin_halved(tmp_path)
+    assert (tmp_path / 'halved.json').is_file()
+    assert not (tmp_path / 'training').exists()
+    assert (tmp_path / 'training_whole_batch_1' / 'epoch_1.pth').is_file()
