@@ -6,9 +6,9 @@ from mmdetxfer.study.results import DECIDING, Compared, Results
 from mmdetxfer.study.sections import Answer, Label, Line, Text
 
 _WHAT = dict(
-    detection='a detector with exact boxes',
-    segmentation='a segmentor',
-    classification='a classifier',
+    detection='Detection with exact boxes',
+    segmentation='Segmentation',
+    classification='Classification',
 )
 
 
@@ -33,9 +33,9 @@ def answers(results: Results) -> list[Answer]:
 
 def _question(results: Results, name: str, share: float) -> Text:
     target = results.study.targets[name]
-    text = f'Which pre-training for {_WHAT[target.task]} ({target.words or name})?'
+    text = f'{_WHAT[target.task]}: {target.words or name}'
     if share != 1:
-        text += f' With {share:.0%} of the images to learn from.'
+        text += f', with {share:.0%} of them'
     return labelled(text)
 
 
@@ -53,13 +53,17 @@ def _answer(question: Text, task: str, compared: Compared) -> Answer:
         if row.get('group', 'all') == 'all'
     ]
     section = key_of(task, compared)
+    if not means:
+        line = (f'Nothing could be scored: {score} is not defined on this test set.',)
+        return Answer(question, line, (), False, 'not measured', section)
     if not best:
         return _of_one_seed(question, score, means, compared, section)
     told_apart = best[0]['candidates']
     top = means[0]
     line: list = []
     number = with_interval(top)
-    if len(told_apart) == len(compared.seeds):
+    # One with a single seed is not compared.
+    if len(told_apart) + len(best[0]['not_compared']) == len(compared.seeds):
         line = [
             'No difference could be shown between the candidates. The highest ',
             Label(score),
@@ -83,20 +87,17 @@ def _answer(question: Text, task: str, compared: Compared) -> Answer:
 def _of_one_seed(
     question: Text, score: str, means: list[dict], compared: Compared, section: str
 ) -> Answer:
-    top = means[0]
-    line = (
-        'No claim from one seed. Here the highest ',
-        Label(score),
-        f' is that of {top["candidate"]}: ',
-        *with_interval(top),
-        '.',
-    )
+    line: list = ['Highest ', Label(score), ' here: ']
+    for row in means:
+        line += [f'{row["candidate"]} ', *with_interval(row), ', ']
+    line[-1] = '.'
     certainty = (
-        'In brackets the ',
+        'In brackets ',
         Label('95 %'),
-        ' interval over test images; training noise is unknown.',
+        ' intervals over test images; training noise is unknown, so that another seed '
+        'may give another order.',
     )
-    return Answer(question, line, certainty, False, 'one seed', section)
+    return Answer(question, tuple(line), certainty, False, 'one seed', section)
 
 
 def _certainty(compared: Compared) -> Line:

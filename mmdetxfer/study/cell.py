@@ -17,13 +17,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmdetxfer.errors import UserError, one_line_errors
-from mmdetxfer.study.files import DONE, FAILED, HALVED, LOCK, LOG, SPEC, SPENT, TRAINING
+from mmdetxfer.study.cells import PROBE
+from mmdetxfer.study.files import (
+    DONE,
+    FAILED,
+    HALVED,
+    LOCK,
+    LOG,
+    SPEC,
+    SPENT,
+    TRAINED,
+    TRAINING,
+)
 from mmdetxfer.study.locks import (
     RUNNING,
     end_group,
@@ -42,6 +53,8 @@ _OUT_OF_MEMORY = (
     'MemoryError',
 )
 _TAIL = 40
+# What torchrun says of its own, some lines a rank, after what a rank said.
+_TORCHRUN = 'torch/distributed/elastic/multiprocessing/api.py:'
 BEGUN = '--- begun'
 
 
@@ -122,7 +135,7 @@ def _attempt(
             return True
         _add_spent(folder, time.time() - begun)
         tail = log_tail(folder)
-        if not halved and any(one in '\n'.join(tail) for one in _OUT_OF_MEMORY):
+        if not halved and _may_halve(folder, tail):
             say(
                 f'{folder}: out of memory; again with half the batch, accumulated twice'
             )
@@ -133,6 +146,14 @@ def _attempt(
         write_failure(folder, reason, code, tail)
         say(f'{folder}: failed: {reason}; its log is {folder / LOG}')
         return False
+
+
+def _may_halve(folder: Path, tail: Sequence[str]) -> bool:
+    """Return whether a training ran out of memory; a test and a probe have no batch."""
+    is_training = json.loads((folder / SPEC).read_text())['kind'] != PROBE
+    if not is_training or (folder / TRAINED).is_file():
+        return False
+    return any(one in '\n'.join(tail) for one in _OUT_OF_MEMORY)
 
 
 def write_failure(
@@ -152,11 +173,12 @@ def write_failure(
 
 def _begin_halved(folder: Path) -> None:
     """Begin the training anew: what was trained with the whole batch is set aside."""
-    write_text_atomically(folder / HALVED, '{}\n')
     training = folder / TRAINING
     if training.is_dir():
         number = 1 + len(list(folder.glob('training_whole_batch_*')))
         training.rename(folder / f'training_whole_batch_{number}')
+    # Last: killed before, the whole batch is tried once more, from the beginning.
+    write_text_atomically(folder / HALVED, '{}\n')
 
 
 def _add_spent(folder: Path, seconds: float) -> None:
@@ -179,7 +201,9 @@ def log_tail(folder: Path) -> list[str]:
             text = stream.read().decode(errors='replace')
     except OSError:
         return []
-    return text.rpartition(BEGUN)[2].splitlines()[1:][-_TAIL:]
+    lines = text.rpartition(BEGUN)[2].splitlines()[1:]
+    own = [place for place, line in enumerate(lines) if _TORCHRUN in line]
+    return lines[: own[0] if own else None][-_TAIL:]
 
 
 def reason_of(tail: Sequence[str], code: int) -> str:
@@ -201,6 +225,9 @@ def reason_of(tail: Sequence[str], code: int) -> str:
 def _run(folder: Path, launch: Launch, lock: Any, halved: bool) -> int:
     """Run the work of a cell in a process group of its own; return its exit code."""
     spec = json.loads((folder / SPEC).read_text())
+    if spec['kind'] == PROBE:
+        # Several ranks would extract the same into the same files.
+        launch = replace(launch, launcher='none', gpus=min(launch.gpus, 1))
     command = _command(folder, launch, halved)
     with _gpus(folder, launch.gpus) as (visible, held), open(folder / LOG, 'a') as log:
         print(BEGUN, time.strftime('%Y-%m-%d %H:%M:%S'), file=log, flush=True)
@@ -216,7 +243,8 @@ def _run(folder: Path, launch: Launch, lock: Any, halved: bool) -> int:
         with _passed_on(folder):
             code = process.wait()
         # Workers of a killed training end a little later than it does.
-        end_group(folder, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         (folder / RUNNING).unlink(missing_ok=True)
     return code
 
@@ -231,7 +259,8 @@ def _command(folder: Path, launch: Launch, halved: bool) -> list[str]:
         torchrun += ['--local_addr=127.0.0.1', f'--nproc_per_node={ranks}']
         return [sys.executable, *torchrun, *work]
     if launch.launcher == 'slurm':
-        srun = ['srun', f'--ntasks={ranks}', '--kill-on-bad-exit=1']
+        # Within a job, Snakemake's own step holds what this one would wait for.
+        srun = ['srun', '--overlap', f'--ntasks={ranks}', '--kill-on-bad-exit=1']
         return [*srun, sys.executable, '-u', *work]
     return [sys.executable, *work]
 
@@ -262,12 +291,12 @@ def _environment(spec: Mapping[str, Any], visible: str | None) -> dict[str, str]
 @contextlib.contextmanager
 def _gpus(folder: Path, count: int) -> Iterator[tuple[str | None, list[Any]]]:
     """Take free GPUs of this machine, waiting for them: a lock file each."""
-    if count == 0 or 'SLURM_JOB_ID' in os.environ:
-        # Slurm has given this job its own.
-        yield ('' if count == 0 else None), []
-        return
     known = os.environ.get('CUDA_VISIBLE_DEVICES') or ','.join(_all_gpus())
     names = [name for name in known.split(',') if name]
+    if count == 0 or ('SLURM_JOB_ID' in os.environ and len(names) <= count):
+        # Slurm has given this job its own; of a session with more, cells take some.
+        yield ('' if count == 0 else None), []
+        return
     if len(names) < count:
         raise UserError(
             f'expected {count} GPUs for a cell, this machine shows {len(names)}; give '

@@ -68,7 +68,11 @@ def _entries(root: Path) -> Iterator[tuple[str, int, int]]:
         folders[:] = sorted(one for one in folders if not one.startswith('.'))
         for name in files:
             if not name.startswith('.'):
-                stat = os.stat(os.path.join(folder, name))
+                try:
+                    stat = os.stat(os.path.join(folder, name))
+                except FileNotFoundError:
+                    # A link to nothing, or a file that another process removes.
+                    continue
                 place = os.path.relpath(os.path.join(folder, name), root)
                 found.append((place, stat.st_size, stat.st_mtime_ns))
     yield from sorted(found)

@@ -5,6 +5,7 @@ keeps its folder until it ends, so that nothing ever trains twice in one folder.
 """
 
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -15,6 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from mmdetxfer.errors import UserError
+
 RUNNING = 'running.json'
 
 
@@ -24,12 +27,24 @@ def try_lock(path: Path) -> Any:
     Args:
         path: The lock's file; its folder exists.
     """
-    stream = open(path, 'a')
+    try:
+        stream = open(path, 'a')
+    except PermissionError as error:
+        raise UserError(
+            f'{path}: expected a file to write to, it is of another user; take a '
+            'folder of your own with --work-dirs'
+        ) from error
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         stream.close()
         return None
+    except OSError as error:
+        stream.close()
+        raise UserError(
+            f'{path}: expected a file system with locks, got {error.strerror}; take '
+            'another with --work-dirs'
+        ) from error
     return stream
 
 
@@ -85,7 +100,9 @@ def running_in(folder: Path) -> dict | None:
     try:
         found = json.loads((folder / RUNNING).read_text())
         is_here = found['host'] == socket.gethostname()
-        if is_here and start_time(found['pid']) != found['started']:
+        # One that had ended when it was written down has no start.
+        is_ended = found['started'] is None
+        if is_here and (is_ended or start_time(found['pid']) != found['started']):
             return None
         return found
     except (OSError, ValueError, KeyError):
@@ -123,6 +140,19 @@ def end_group(folder: Path, number: int = signal.SIGTERM) -> bool:
         os.killpg(found['pid'], number)
         return True
     return False
+
+
+def end_with_parent() -> None:
+    """Let the kernel end this process when the one that began it ends.
+
+    torchrun's ranks have process groups of their own and no lock, so that one that
+    outlives it would train beside the next.
+    """
+    parent = os.getppid()
+    parent_death_signal = 1
+    ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @contextlib.contextmanager

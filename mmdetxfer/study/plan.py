@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from mmdetxfer.checkpoints.settle_convention import weights_named_in
 from mmdetxfer.study.cells import PRETRAIN, PROBE, TRANSFER, Cell, Machine, Plan, Use
 from mmdetxfer.study.fingerprint import UNKNOWN, fingerprint
 from mmdetxfer.study.reading import TASKS, Options, Study, Target, tried
@@ -255,6 +256,7 @@ class _Planner:
             world_size=self.machine.world_size,
             device=self.machine.device,
             versions=versions(),
+            **self._read_by_config(spec),
         )
         text = json.dumps(content, sort_keys=True, default=str)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -278,6 +280,9 @@ class _Planner:
     def _data(self, cfg: Any, spec: dict) -> dict[str, str]:
         """Return the fingerprints of all that a cell reads."""
         configs = [cfg]
+        if (spec.get('test') or {}).get('options'):
+            tested = {**spec['options'], **spec['test']['options']}
+            configs.append(config_with(spec['config'], tested))
         targets = (spec.get('probes') or {}).get('targets', {})
         configs += [config_with(one['config'], {}) for one in targets.values()]
         paths = [path for one in configs for path in data_roots(one) + data_files(one)]
@@ -297,8 +302,16 @@ class _Planner:
             elif Path(file).is_file():
                 self._files[file] = sha256_of_file(Path(file))
             else:
-                self._files[file] = UNKNOWN
+                self._files[file] = f'{UNKNOWN}: {file}'
         return self._files[file]
+
+    def _read_by_config(self, spec: dict) -> dict[str, Any]:
+        """Return the hashes of weights that a config itself begins with."""
+        # What begins elsewhere does not begin with the config's own file.
+        own = {'load_from': None} if spec['begins'] else {}
+        cfg = config_with(spec['config'], {**spec['options'], **own})
+        named = [one for one in weights_named_in(cfg) if '://' not in one]
+        return dict(weights=[self._file(one) for one in named]) if named else {}
 
     def _probed(self, probes: Mapping | None) -> dict | None:
         """Return what of the probes decides their numbers."""

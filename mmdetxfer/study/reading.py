@@ -263,6 +263,12 @@ def _check_candidate(study: Study, name: str, one: Candidate, need: Any) -> None
         one.tried_as is None or one.tried_as in study.candidates,
         f'{name}: tried_as one of {", ".join(study.candidates)}, got {one.tried_as!r}',
     )
+    source = study.candidates[one.tried_as or name]
+    need(
+        source.tried_as is None or one.tried_as is None,
+        f'{name}: tried_as a candidate with trials of its own, {one.tried_as} takes '
+        f'those of {source.tried_as}',
+    )
     unknown = [key for key in (*one.configs, *one.options) if key not in study.targets]
     need(
         not unknown,
@@ -289,6 +295,15 @@ def _check_target(study: Study, name: str, target: Target, need: Any) -> None:
         not unknown,
         f'{name}: chosen settings for {", ".join(study.candidates)} or all, got '
         f'{", ".join(unknown)}',
+    )
+    is_chosen = {
+        (one.tried_as or key) in target.chosen or 'all' in target.chosen
+        for key, one in study.candidates.items()
+    }
+    need(
+        len(is_chosen) == 1,
+        f'{name}: the same number of trials for every candidate, chosen settings are '
+        f'for {", ".join(target.chosen)} alone',
     )
 
 

@@ -209,11 +209,14 @@ def half_batch(cfg: Config) -> dict[str, Any]:
         'train_dataloader.batch_size': batch // 2,
         'optim_wrapper.accumulative_counts': 2 * steps,
     }
-    for place, schedule in enumerate(_listed(cfg.get('param_scheduler'))):
+    schedules = cfg.get('param_scheduler')
+    for place, schedule in enumerate(_listed(schedules)):
+        where = 'param_scheduler'
+        where += f'.{place}' if isinstance(schedules, list) else ''
         if not schedule.get('by_epoch', True):
             for key in ('begin', 'end', 'T_max', 'milestones', 'step_size'):
                 if schedule.get(key) is not None:
-                    options[f'param_scheduler.{place}.{key}'] = _doubled(schedule[key])
+                    options[f'{where}.{key}'] = _doubled(schedule[key])
     if cfg.train_cfg.get('max_iters'):
         for key in ('max_iters', 'val_interval', 'val_begin'):
             if cfg.train_cfg.get(key) is not None:

@@ -228,7 +228,7 @@ class Results:
     def costs(self) -> list[dict]:
         """Return what the pre-trainings cost: means over seeds, a record a candidate.
 
-        Those with a stage from outside, or one that is not done, have none.
+        Those with weights from outside, or a stage that is not done, have none.
         """
         if self._costs is None:
             rows = [self._cost(name) for name in self.study.candidates]
@@ -239,6 +239,8 @@ class Results:
         return self._costs
 
     def _cost(self, candidate: str) -> dict | None:
+        if self.study.candidates[candidate].as_configured:
+            return None
         stages = self.study.candidates[candidate].stages
         uses = self.done('pretrain', candidate=candidate)
         heads = [self.heads[use.key] for use in uses]

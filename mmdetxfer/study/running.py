@@ -56,7 +56,7 @@ rule cell:
         gpus=PLAN['gpus'],
         **PLAN['resources'],
     shell:
-        PLAN['command'] + ' ' + CELLS + '/{wildcards.key}'
+        PLAN['command'] + '/{wildcards.key}'
 """
 
 
@@ -103,6 +103,8 @@ def prepare(
             write_failure(folder, f'expected {absent[key][0]}, it is not there')
     launch = settings.launch
     command = [sys.executable, '-m', 'mmdetxfer.study.cell', *launch.arguments]
+    # The last word, to which a rule adds the key.
+    command.append(str(plan.machine.cells.resolve()))
     content = dict(
         folder=str(plan.machine.cells.resolve()),
         # What configs name is relative to where the study was started.
@@ -182,6 +184,12 @@ def run(
     if settings.executor not in EXECUTORS:
         raise UserError(
             f'--executor: expected {" or ".join(EXECUTORS)}, got {settings.executor!r}'
+        )
+    launch = settings.launch
+    if launch.gpus > 1 and launch.launcher == 'none':
+        raise UserError(
+            f'--gpus: expected 1 without a launcher, got {launch.gpus}; '
+            '--launcher pytorch spreads a training over several'
         )
     if settings.jobs < 1:
         raise UserError(f'--jobs: expected 1 or more, got {settings.jobs}')

@@ -16,11 +16,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from mmengine.dist import is_main_process
-
 from mmdetxfer.engine.cost_hook import COST
 from mmdetxfer.engine.transfer_hook import RECEIPT
-from mmdetxfer.errors import one_line_errors
+from mmdetxfer.errors import UserError, one_line_errors
 from mmdetxfer.study.cells import PRETRAIN, PROBE
 from mmdetxfer.study.files import (
     CHOSEN,
@@ -30,6 +28,7 @@ from mmdetxfer.study.files import (
     read_spec,
     trained_file,
 )
+from mmdetxfer.study.locks import end_with_parent
 from mmdetxfer.study.plan import PROTOCOLS, versions
 from mmdetxfer.study.records import RECORDS, read_records, write_records
 from mmdetxfer.study.resolved import config_with, half_batch
@@ -44,12 +43,15 @@ def work(folder: Path, args: argparse.Namespace) -> None:
         args: The other arguments of ``main``.
     """
     spec, begun, halved = read_spec(folder), time.time(), args.halved
+    _check_device(spec)
+    if args.launcher == 'pytorch':
+        end_with_parent()
     run = Run(folder, spec, args.launcher, halved, args.trust_checkpoint)
     if args.measure:
         run.measured()
         return
     rows, head = run.probed() if spec['kind'] == PROBE else run.trained_and_tested()
-    if is_main_process():
+    if run.is_first:
         head = dict(
             key=spec['key'],
             what=spec['kind'],
@@ -70,6 +72,16 @@ def work(folder: Path, args: argparse.Namespace) -> None:
             ),
         )
         write_records(folder, head, rows)
+
+
+def _check_device(spec: Mapping[str, Any]) -> None:
+    import torch
+
+    if spec['device'] == 'cuda' and not torch.cuda.is_available():
+        raise UserError(
+            'expected a GPU, torch sees none here; install a torch that fits the '
+            'driver, or leave out --gpus'
+        )
 
 
 def _seconds(folder: Path, seconds: float) -> float:
@@ -106,6 +118,14 @@ class Run:
         """Take the arguments."""
         self.folder, self.spec, self.launcher = folder, spec, launcher
         self.halved, self.trusts = halved, trusts
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the first rank, which writes; known before ranks meet."""
+        if self.launcher == 'none':
+            return True
+        rank = os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0'))
+        return rank == '0'
 
     @property
     def begins(self) -> str | None:
@@ -149,7 +169,7 @@ class Run:
             for one, score in zip(choices, scores, strict=True)
         ]
         text = json.dumps(dict(chosen=choices[best]['options'], tried=tried), indent=1)
-        if is_main_process():
+        if self.is_first:
             write_text_atomically(self.folder / CHOSEN, text + '\n')
         return choices[best]['options']
 
@@ -175,12 +195,12 @@ class Run:
                     cfg_options=options,
                 )
             )
-            if is_main_process():
+            if self.is_first:
                 last = Path((training / 'last_checkpoint').read_text().strip())
                 found = dict(checkpoint=last.name, sha256=sha256_of_file(last))
                 write_text_atomically(self.folder / TRAINED, json.dumps(found))
         rows = self._test(common, options) if self.spec.get('test') else []
-        if not is_main_process():
+        if not self.is_first:
             return [], {}
         return [*rows, *_validation_rows(training)], self._provenance()
 
@@ -234,7 +254,7 @@ class Run:
                 cfg_options={**options, **tested['options'], 'load_from': None},
             )
         )
-        if not is_main_process():
+        if not self.is_first:
             return []
         own = {**self.spec['options'], **tested['options']}
         return scores_of(self.spec['task'], self.spec['config'], own, out)

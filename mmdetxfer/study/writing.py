@@ -220,7 +220,7 @@ def _outside(results: Results) -> Line:
     names = [
         name
         for name, one in results.study.candidates.items()
-        if any(stage.file for stage in one.stages)
+        if one.as_configured or any(stage.file for stage in one.stages)
     ]
     if not names:
         return ()

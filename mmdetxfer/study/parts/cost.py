@@ -33,7 +33,8 @@ def _table(results: Results, costs: dict[str, dict]) -> Table:
         row = costs.get(name)
         cells = [(name,), labelled(candidate.words)]
         if row is None:
-            outside = any(stage.file for stage in candidate.stages)
+            outside = candidate.as_configured
+            outside |= any(stage.file for stage in candidate.stages)
             why = 'from outside: not known' if outside else 'not done'
             cells += [(why,), ('',)]
         else:

@@ -133,7 +133,8 @@ def of_whom(compared: Compared) -> Paragraph:
     """
     line: list = []
     for name, seeds in compared.seeds.items():
-        line += [f'{name}: seeds ', Label(', '.join(map(str, seeds))), '; ']
+        plural = 's' * (len(seeds) > 1)
+        line += [f'{name}: seed{plural} ', Label(', '.join(map(str, seeds))), '; ']
     if compared.missing:
         line.append(f'not done, or not with all seeds: {", ".join(compared.missing)}.')
     else:
