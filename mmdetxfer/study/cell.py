@@ -260,7 +260,7 @@ def _command(folder: Path, launch: Launch, halved: bool) -> list[str]:
         return [sys.executable, *torchrun, *work]
     if launch.launcher == 'slurm':
         # Within a job, Snakemake's own step holds what this one would wait for.
-        srun = ['srun', '--overlap', f'--ntasks={ranks}', '--kill-on-bad-exit=1']
+        srun = ['srun', f'--ntasks={ranks}', '--overlap', '--kill-on-bad-exit=1']
         return [*srun, sys.executable, '-u', *work]
     return [sys.executable, *work]
 

@@ -212,7 +212,7 @@ def test_a_file_from_outside_counts_by_its_content(configs, tmp_path):
 
     plan = plan_of(study, tmp_path)
     (use,) = plan.used('final', candidate='mine')
-    assert plan.cells[use.key].content['begins'] == UNKNOWN
+    assert plan.cells[use.key].content['begins'] == f'{UNKNOWN}: {file}'
     assert missing_inputs(plan) == {use.key: [str(file)]}
     spec = plan.cells[use.key].spec
     assert spec['begins'] == dict(file=str(file), input_convention='caffe')
