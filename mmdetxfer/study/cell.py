@@ -276,16 +276,26 @@ def with_package(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, 'PYTHONPATH': own}
 
 
+def with_threads(environment: Mapping[str, str], threads: int) -> dict[str, str]:
+    """Return an environment in which a process has the threads of its key.
+
+    Args:
+        environment: Any.
+        threads: Of a training.
+    """
+    names = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS')
+    return {**environment, **dict.fromkeys(names, str(threads))}
+
+
 def _environment(spec: Mapping[str, Any], visible: str | None) -> dict[str, str]:
     """Return the environment: the threads of the key, and a port that is free."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
-    threads = str(spec['threads'])
-    own = dict(OMP_NUM_THREADS=threads, MKL_NUM_THREADS=threads, MASTER_PORT=str(port))
+    own = dict(MASTER_PORT=str(port))
     if visible is not None:
         own['CUDA_VISIBLE_DEVICES'] = visible
-    return {**with_package(os.environ), **own}
+    return {**with_threads(with_package(os.environ), spec['threads']), **own}
 
 
 @contextlib.contextmanager

@@ -166,6 +166,10 @@ def _command(args: Namespace) -> str:
     words = [f'python tools/study.py run {args.config}']
     if args.gpus:
         words.append(f'--launcher {args.launcher} --gpus {args.gpus}')
+    if args.work_dirs != Path('work_dirs'):
+        words.append(f'--work-dirs {args.work_dirs}')
+    if getattr(args, 'trust_checkpoint', False):
+        words.append('--trust-checkpoint')
     if args.cfg_options:
         pairs = (f"'{key}={value}'" for key, value in args.cfg_options.items())
         words.append(f'--cfg-options {" ".join(pairs)}')

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdetxfer.study.cell import reason_of, with_package
+from mmdetxfer.study.cell import reason_of, with_package, with_threads
 from mmdetxfer.study.cells import PROBE, Plan
 from mmdetxfer.study.states import state_of
 from mmdetxfer.text_files import write_text_atomically
@@ -82,11 +82,14 @@ def measure(plan: Plan, folder: Path, say: Callable[[str], None]) -> Mapping[str
         spec['options'] = {**spec['options'], 'load_from': None}
         write_text_atomically(place / 'cell.json', json.dumps(spec, default=str))
         command = [sys.executable, '-m', 'mmdetxfer.study.work', str(place)]
+        environment = with_threads(with_package(os.environ), spec['threads'])
+        if spec['device'] == 'cpu':
+            environment['CUDA_VISIBLE_DEVICES'] = ''
         done = subprocess.run(
             [*command, '--measure'],
             capture_output=True,
             text=True,
-            env=with_package(os.environ),
+            env=environment,
         )
         if not (place / _FILE).is_file():
             lines = (done.stdout + done.stderr).splitlines()

@@ -14,7 +14,7 @@ import torch
 from mmengine.config import Config
 
 from mmdetxfer.errors import UserError
-from mmdetxfer.study import cell, commands, locks, work
+from mmdetxfer.study import cell, commands, locks, measuring, work
 from mmdetxfer.study.answers import _answer
 from mmdetxfer.study.cell import Launch
 from mmdetxfer.study.cells import Machine, Plan
@@ -340,4 +340,31 @@ def test_the_last_words_of_snakemake_are_told(tmp_path, monkeypatch, capsys, con
     assert commands.run(Namespace(**args, snakemake='', no_report=True)) == 1
     assert (
         'Snakemake ended with 1: No module named snakemake' in capsys.readouterr().out
+    )
+
+
+def test_what_is_measured_has_the_threads_and_device_of_its_cells(
+    tmp_path, monkeypatch, config
+):
+    seen = []
+
+    def ended(*_, env, **__):
+        seen.append((env['OMP_NUM_THREADS'], env['CUDA_VISIBLE_DEVICES']))
+        return subprocess.CompletedProcess([], 1, 'no', '')
+
+    monkeypatch.setattr(measuring.subprocess, 'run', ended)
+    target = Target('classification', config)
+    two = {'a': Candidate(), 'b': Candidate()}
+    study = Study('made', 'which?', two, {'t': target}, 'a', threads=3)
+    plan = planned(study, Machine(cells=tmp_path / 'cells'))
+    assert measuring.measure(plan, tmp_path / 'measured', print) == {}
+    assert seen == [('3', '')]
+
+
+def test_the_command_in_the_report_is_the_one_that_was_given():
+    args = dict(config='s.py', gpus=2, launcher='pytorch', cfg_options={'a': 1})
+    args |= dict(work_dirs=Path('w'), trust_checkpoint=True)
+    assert commands._command(Namespace(**args)) == (
+        'python tools/study.py run s.py --launcher pytorch --gpus 2 --work-dirs w '
+        "--trust-checkpoint --cfg-options 'a=1'"
     )
