@@ -14,6 +14,10 @@ class UserError(Exception):
     """Wrong input: what was expected, what came, and what to do, in one line."""
 
 
+class NonfiniteLossError(UserError):
+    """A training whose loss is no number."""
+
+
 class CheckpointError(UserError):
     """A checkpoint that is damaged, refused, missing or of another kind."""
 

@@ -29,11 +29,13 @@ class Candidate:
         config: Of its network; None for one that is fine-tuned alone.
         checkpoint: Its weights, with ``{seed}`` for the seed; None draws them.
         seeds: Of the chain.
+        input_convention: Of weights that do not say it themselves.
     """
 
     config: str | None = None
     checkpoint: str | None = None
     seeds: tuple[int, ...] = (0,)
+    input_convention: Any = None
 
 
 @dataclass(frozen=True)

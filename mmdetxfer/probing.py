@@ -82,6 +82,8 @@ def extract(
     for part in PARTS:
         folders[part] = place.below(work_dir / 'features') / part
         checkpoint = one.checkpoint and one.checkpoint.format(seed=place.seed)
+        convention = one.input_convention
+        stated = None if convention is None else dict(input_convention=convention)
         features(
             SimpleNamespace(
                 config=one.config,
@@ -96,7 +98,7 @@ def extract(
                 num_workers=2,
                 seed=place.seed,
                 trust_checkpoint=trusts,
-                cfg_options=None,
+                cfg_options=stated,
                 launcher='none',
             )
         )

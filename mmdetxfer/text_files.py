@@ -31,7 +31,8 @@ def write_text_atomically(path: Path, text: str) -> None:
 
 def replace_text(path: Path, text: str) -> None:
     """Replace a small text file in one step, errors as they are."""
-    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    # Two processes may write the same at once.
+    temporary = path.with_name(f'{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}')
     try:
         temporary.write_text(text)
         flush_to_disk(temporary)

@@ -19,7 +19,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 from mmdetxfer.engine.random_state import random_state
-from mmdetxfer.errors import UserError
+from mmdetxfer.errors import NonfiniteLossError
 from mmdetxfer.registry import HOOKS
 
 
@@ -92,7 +92,7 @@ class NonfiniteLossHook(Hook):
             self._write(runner, file, loss, parts)
         # No rank ends the others before they have written.
         barrier()
-        raise UserError(
+        raise NonfiniteLossError(
             f'{said}: its images, loss parts and random state are in {file}; look at '
             'these images and their boxes, lower the learning rate or clip gradients'
         )

@@ -25,6 +25,8 @@ def answers(results: Results) -> list[Answer]:
             compared = results.transfers(name, share)
             if compared is None:
                 line = ('No candidate was transferred to it yet.',)
+                if ('transfers', name, share) in results.problems:
+                    line = ('Its predictions cannot be compared; see what failed.',)
                 found.append(Answer(question, line, (), False, 'not measured'))
             else:
                 found.append(_answer(question, target.task, compared))
@@ -56,8 +58,21 @@ def _answer(question: Text, task: str, compared: Compared) -> Answer:
     if not means:
         line = (f'Nothing could be scored: {score} is not defined on this test set.',)
         return Answer(question, line, (), False, 'not measured', section)
-    if not best:
+    if not best and compared.is_of_one_seed:
         return _of_one_seed(question, score, means, compared, section)
+    if not best:
+        alone = next(name for name, own in compared.seeds.items() if len(own) > 1)
+        (own,) = [row for row in means if row['candidate'] == alone]
+        line = (
+            f'Only {alone} is done with several seeds: ',
+            Label(score),
+            ' ',
+            *with_interval(own),
+            '. There is nothing to tell it from.',
+        )
+        return Answer(
+            question, line, _certainty(compared), False, 'not measured', section
+        )
     told_apart = best[0]['candidates']
     top = means[0]
     line: list = []

@@ -37,8 +37,8 @@ from mmdetxfer.study.files import (
 )
 from mmdetxfer.study.locks import (
     RUNNING,
-    end_group,
     note_running,
+    start_time,
     try_lock,
     wait_for_lock,
 )
@@ -240,7 +240,7 @@ def _run(folder: Path, launch: Launch, lock: Any, halved: bool) -> int:
             start_new_session=True,
         )
         note_running(folder, process.pid)
-        with _passed_on(folder):
+        with _passed_on(process.pid):
             code = process.wait()
         # Workers of a killed training end a little later than it does.
         with contextlib.suppress(ProcessLookupError):
@@ -341,15 +341,22 @@ def _all_gpus() -> list[str]:
 
 
 @contextlib.contextmanager
-def _passed_on(folder: Path) -> Iterator[None]:
-    """Pass a termination on to the work, and end it after ten seconds."""
+def _passed_on(group: int) -> Iterator[None]:
+    """Pass a termination on to the work, and end what is left of it in ten seconds."""
+
+    def send(number: int) -> bool:
+        try:
+            os.killpg(group, number)
+        except ProcessLookupError:
+            return False
+        return True
 
     def stop(number: int, _: object) -> None:
-        end_group(folder, signal.SIGTERM)
+        send(signal.SIGTERM)
         deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and end_group(folder, 0):
+        while time.monotonic() < deadline and start_time(group) is not None:
             time.sleep(0.1)
-        end_group(folder, signal.SIGKILL)
+        send(signal.SIGKILL)
         raise SystemExit(128 + number)
 
     kinds = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

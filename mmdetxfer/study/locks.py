@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdetxfer.errors import UserError
+from mmdetxfer.text_files import write_text_atomically
 
 RUNNING = 'running.json'
 
@@ -72,6 +73,8 @@ def _who(folder: Path) -> str:
     found = running_in(folder)
     if found is None:
         return f'{folder}: another process works there'
+    if has_caller(found):
+        return f'{folder}: process {found["pid"]} works there for another study'
     return (
         f'{folder}: process {found["pid"]} on {found["host"]}, which an earlier call '
         'left, still works there'
@@ -85,8 +88,25 @@ def note_running(folder: Path, pid: int) -> None:
         folder: Of a cell.
         pid: Leader of its process group.
     """
-    content = dict(pid=pid, started=start_time(pid), host=socket.gethostname())
-    (folder / RUNNING).write_text(json.dumps(content))
+    own = os.getpid()
+    content = dict(
+        pid=pid,
+        started=start_time(pid),
+        host=socket.gethostname(),
+        caller=own,
+        caller_started=start_time(own),
+    )
+    write_text_atomically(folder / RUNNING, json.dumps(content))
+
+
+def has_caller(found: dict) -> bool:
+    """Return whether who began a process is there still, and looks after it.
+
+    Args:
+        found: Of ``running_in``.
+    """
+    begun = found.get('caller_started')
+    return begun is not None and start_time(found['caller']) == begun
 
 
 def running_in(folder: Path) -> dict | None:
@@ -160,7 +180,9 @@ def _ended_with_us(folder: Path) -> Iterator[None]:
     """End the process that is waited for when this one is told to end."""
 
     def stop(number: int, _: object) -> None:
-        end_group(folder)
+        found = running_in(folder)
+        if found is not None and not has_caller(found):
+            end_group(folder)
         raise SystemExit(128 + number)
 
     former = {one: signal.signal(one, stop) for one in (signal.SIGTERM, signal.SIGINT)}

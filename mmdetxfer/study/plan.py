@@ -214,6 +214,7 @@ class _Planner:
             test=dict(options=tested, tta=target.tta),
             choices=list(choices),
             choosing=list(CHOOSING[target.task]),
+            is_trial=is_trial,
         )
         keys = (*needs, *(one['cell'] for one in choices))
         return self._cell(TRANSFER, spec, keys)

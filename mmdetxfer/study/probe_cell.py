@@ -23,7 +23,9 @@ def cell_plan(spec: Mapping[str, Any], checkpoint: str | None) -> ProbePlan:
         spec: Of the cell.
         checkpoint: The weights; None draws them.
     """
+    convention = (spec['begins'] or {}).get('input_convention')
     one = dict(config=spec['config'], checkpoint=checkpoint, seeds=[spec['seed']])
+    one['input_convention'] = convention
     content = {**spec['probes'], 'candidates': {_ITSELF: one}, 'baseline': _ITSELF}
     return plan_of(content, f'probes of {spec["config"]}', _device(spec['device']))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmdetxfer.errors import UserError
 from mmdetxfer.study.cells import Plan, Use
 from mmdetxfer.study.comparisons import Tables, compared_transfers
 from mmdetxfer.study.files import PREDICTIONS
@@ -78,6 +79,8 @@ class Results:
             else:
                 self.not_done.append(key)
         self._compared: dict[tuple, Compared | None] = {}
+        # Why a comparison could not be made, by what it is of.
+        self.problems: dict[tuple, str] = {}
         self._costs: list[dict] | None = None
 
     def done(self, role: str, **wanted: Any) -> list[Use]:
@@ -106,8 +109,21 @@ class Results:
         """
         key = ('transfers', target, share)
         if key not in self._compared:
-            self._compared[key] = self._compare_transfers(target, share)
+            self._compared[key] = self._tried(
+                key, lambda: self._compare_transfers(target, share)
+            )
         return self._compared[key]
+
+    def _tried(
+        self, key: tuple, compare: Callable[[], Compared | None]
+    ) -> Compared | None:
+        """Return a comparison; one that cannot be made must not lose the others."""
+        try:
+            return compare()
+        except UserError as error:
+            self.problems[key] = str(error)
+            self.say(f'{" ".join(map(str, key))}: not compared: {error}')
+            return None
 
     def _compare_transfers(self, target: str, share: float) -> Compared | None:
         own = self.study.targets[target]
@@ -140,7 +156,7 @@ class Results:
         """Return the comparison of all probes, None if none is done."""
         key = ('probes',)
         if key not in self._compared:
-            self._compared[key] = self._compare_probes()
+            self._compared[key] = self._tried(key, self._compare_probes)
         return self._compared[key]
 
     def _compare_probes(self) -> Compared | None:

@@ -22,7 +22,13 @@ from mmdetxfer.errors import UserError
 from mmdetxfer.study.cell import Launch, is_complete, with_package, write_failure
 from mmdetxfer.study.cells import Plan
 from mmdetxfer.study.files import LOCK, SPEC
-from mmdetxfer.study.locks import end_group, note_running, try_lock
+from mmdetxfer.study.locks import (
+    end_group,
+    has_caller,
+    note_running,
+    running_in,
+    try_lock,
+)
 from mmdetxfer.text_files import write_text_atomically
 
 EXECUTORS = ('local', 'slurm')
@@ -264,7 +270,7 @@ def _ended_with_us(
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, sent)
             for key in plan.cells:
-                end_group(plan.folder(key), sent)
+                _end_own(plan.folder(key), process.pid, sent)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=5)
         raise SystemExit(128 + number)
@@ -276,6 +282,19 @@ def _ended_with_us(
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def _end_own(folder: Path, group: int, number: int) -> None:
+    """End what works in a cell for us, or for nobody; not what does for another."""
+    found = running_in(folder)
+    if found is None:
+        return
+    is_ours = True
+    if has_caller(found):
+        with contextlib.suppress(ProcessLookupError):
+            is_ours = os.getpgid(found['caller']) == group
+    if is_ours:
+        end_group(folder, number)
 
 
 def clean(plan: Plan, keys: list[str]) -> int:

@@ -8,6 +8,7 @@ are written last.
 import argparse
 import contextlib
 import json
+import math
 import os
 import subprocess
 import time
@@ -18,7 +19,7 @@ from typing import Any
 
 from mmdetxfer.engine.cost_hook import COST
 from mmdetxfer.engine.transfer_hook import RECEIPT
-from mmdetxfer.errors import UserError, one_line_errors
+from mmdetxfer.errors import NonfiniteLossError, UserError, one_line_errors
 from mmdetxfer.study.cells import PRETRAIN, PROBE
 from mmdetxfer.study.files import (
     CHOSEN,
@@ -50,7 +51,10 @@ def work(folder: Path, args: argparse.Namespace) -> None:
     if args.measure:
         run.measured()
         return
-    rows, head = run.probed() if spec['kind'] == PROBE else run.trained_and_tested()
+    if spec['kind'] == PROBE:
+        rows, head = run.probed()
+    else:
+        rows, head = run.tried() if spec.get('is_trial') else run.trained_and_tested()
     if run.is_first:
         head = dict(
             key=spec['key'],
@@ -164,8 +168,16 @@ class Run:
             for one in choices
         ]
         best = max(range(len(scores)), key=scores.__getitem__)
+        if not math.isfinite(scores[best]):
+            raise UserError(
+                f'every one of {len(scores)} settings diverged; give the target others'
+            )
         tried = [
-            dict(options=one['options'], cell=one['cell'], score=score)
+            dict(
+                options=one['options'],
+                cell=one['cell'],
+                score=score if math.isfinite(score) else None,
+            )
             for one, score in zip(choices, scores, strict=True)
         ]
         text = json.dumps(dict(chosen=choices[best]['options'], tried=tried), indent=1)
@@ -175,8 +187,6 @@ class Run:
 
     def trained_and_tested(self) -> tuple[list[dict], dict]:
         """Train and test as far as that is not done; return scores and provenance."""
-        from mmdetxfer.engine.launching import train
-
         options = self.options()
         common = dict(
             config=self.spec['config'],
@@ -185,16 +195,7 @@ class Run:
         )
         training = self.folder / TRAINING
         if not (self.folder / TRAINED).is_file():
-            train(
-                SimpleNamespace(
-                    **common,
-                    work_dir=str(training),
-                    resume='auto',
-                    amp=False,
-                    auto_scale_lr=False,
-                    cfg_options=options,
-                )
-            )
+            self._train(common, options)
             if self.is_first:
                 last = Path((training / 'last_checkpoint').read_text().strip())
                 found = dict(checkpoint=last.name, sha256=sha256_of_file(last))
@@ -203,6 +204,33 @@ class Run:
         if not self.is_first:
             return [], {}
         return [*rows, *_validation_rows(training)], self._provenance()
+
+    def tried(self) -> tuple[list[dict], dict]:
+        """Train and test as a trial: one that diverges has scores, the worst."""
+        try:
+            return self.trained_and_tested()
+        except NonfiniteLossError as error:
+            print(f'this setting diverges: {error}', flush=True)
+        rows = [
+            dict(kind='score', score=name, value=None, is_diverged=True)
+            for name in self.spec['choosing']
+        ]
+        head = dict(begins_with=self.spec['begins'], data=self.spec['data'])
+        return rows, dict(weights_sha256=None, cost=None, receipt=None, **head)
+
+    def _train(self, common: dict, options: dict) -> None:
+        from mmdetxfer.engine.launching import train
+
+        train(
+            SimpleNamespace(
+                **common,
+                work_dir=str(self.folder / TRAINING),
+                resume='auto',
+                amp=False,
+                auto_scale_lr=False,
+                cfg_options=options,
+            )
+        )
 
     def measured(self) -> None:
         """Train for a few iterations, and write down what they took."""
@@ -289,7 +317,9 @@ def _mean_score(folder: Path, names: list[str]) -> float:
     """Return the mean of the scores that choose."""
     records = read_records(folder / RECORDS)
     found = {one['score']: one['value'] for one in records if one['kind'] == 'score'}
-    return sum(found[name] or 0.0 for name in names) / len(names)
+    values = [found[name] for name in names]
+    # What diverged, or has no score, is the worst.
+    return float('-inf') if None in values else sum(values) / len(names)
 
 
 def _json(path: Path) -> Any:

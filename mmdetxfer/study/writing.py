@@ -45,6 +45,10 @@ def write_study_report(
     ]
     sections += [*_not_planned(plan), *_provenance(results)]
     failures = failures_of(plan, results.not_done)
+    failures += [
+        Failure(f'comparison of {" ".join(map(str, key))}', reason, str(folder))
+        for key, reason in results.problems.items()
+    ]
     found = answers(results)
     records = results.records()
     report = Report(
@@ -197,7 +201,7 @@ def _provenance(results: Results) -> list[Section]:
                 (Label(key[:8]),),
                 labelled(results.plan.words(key)),
                 (Path(str(head['config'])).stem,),
-                (Label((head['weights_sha256'] or 'drawn')[:12]),),
+                (Label((head['weights_sha256'] or 'as its config says')[:18]),),
                 (Label(data),),
                 (Label(loaded),),
                 (Label(halved),),

@@ -2,11 +2,14 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from mmdetxfer.errors import UserError
-from mmdetxfer.study import cell
+from mmdetxfer.study import cell, locks, running
 from mmdetxfer.study.cell import Launch, is_complete, log_tail, reason_of
 from mmdetxfer.study.locks import start_time, try_lock
 from mmdetxfer.study.records import write_records
@@ -120,3 +123,39 @@ def test_a_training_with_the_whole_batch_is_set_aside(tmp_path):
     assert (tmp_path / 'halved.json').is_file()
     assert not (tmp_path / 'training').exists()
     assert (tmp_path / 'training_whole_batch_1' / 'epoch_1.pth').is_file()
+
+
+def sleeping(**settings):
+    command = [sys.executable, '-c', 'import time; time.sleep(60)']
+    return subprocess.Popen(command, start_new_session=True, **settings)
+
+
+def test_what_works_for_another_study_is_not_ended(tmp_path):
+    """Its caller is here, and in no group of ours; without a caller it is nobody's."""
+    work = sleeping()
+    try:
+        locks.note_running(tmp_path, work.pid)
+        assert locks.has_caller(locks.running_in(tmp_path))
+        running._end_own(tmp_path, group=work.pid, number=signal.SIGTERM)
+        assert work.poll() is None
+        assert 'works there for another study' in locks._who(tmp_path)
+        note = json.loads((tmp_path / 'running.json').read_text())
+        note['caller_started'] = 1
+        (tmp_path / 'running.json').write_text(json.dumps(note))
+        assert 'which an earlier call left' in locks._who(tmp_path)
+        running._end_own(tmp_path, group=work.pid, number=signal.SIGTERM)
+        assert work.wait(timeout=20) == -signal.SIGTERM
+        # Nothing is left to be ended.
+        running._end_own(tmp_path, group=work.pid, number=signal.SIGTERM)
+    finally:
+        work.kill()
+
+
+def test_what_works_for_us_is_ended(tmp_path):
+    work = sleeping()
+    try:
+        locks.note_running(tmp_path, work.pid)
+        running._end_own(tmp_path, group=os.getpgid(0), number=signal.SIGTERM)
+        assert work.wait(timeout=20) == -signal.SIGTERM
+    finally:
+        work.kill()

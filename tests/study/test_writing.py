@@ -169,6 +169,27 @@ def test_a_missing_baseline_is_replaced_and_who_is_missing_is_said(config, tmp_p
     assert 'Start from det' in text and 'Not done, or not with all seeds: cls.' in text
 
 
+def test_one_candidate_alone_is_told_from_nothing(config, tmp_path):
+    results = results_of(study_of(config), tmp_path, APART, ('scratch', 'det'))
+    found, text = answer_of(results)
+    assert found.lacking == 'not measured'
+    assert text.startswith('Only cls is done with several seeds: top-1 0.600 (')
+
+
+def test_a_comparison_that_cannot_be_made_loses_no_other(config, tmp_path):
+    """The predictions of one candidate are gone."""
+    study = study_of(config)
+    other = replace(study.targets['pets'], words='the same again', longer={'a': 1})
+    targets = {**study.targets, 'again': replace(other, scratch={'b': 1})}
+    results = results_of(replace(study, targets=targets), tmp_path, APART)
+    (use,) = results.plan.used('final', candidate='scratch', target='again', seed=1)
+    (results.plan.folder(use.key) / 'predictions.npz').unlink()
+    whole, broken = answers(results)
+    assert whole.is_claim and broken.lacking == 'not measured'
+    assert 'cannot be compared' in plain(broken.line)
+    assert 'predictions' in results.problems['transfers', 'again', 1.0]
+
+
 def test_costs_add_up_over_the_chain(config, tmp_path):
     """A stage costs 2 million million multiply-adds and 30 seconds."""
     results = results_of(study_of(config), tmp_path, APART)

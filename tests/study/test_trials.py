@@ -1,0 +1,49 @@
+"""The setting that trials choose; one that diverges is the worst of them."""
+
+import json
+
+import pytest
+
+from mmdetxfer.errors import UserError
+from mmdetxfer.study.records import write_records
+from mmdetxfer.study.work import Run
+
+HEAD = dict(what='x', config='', seed=0, weights_sha256=None, data={}, versions={})
+
+
+def chosen(tmp_path, *scores):
+    """Choose among trials with (AP50, AP70), None where a trial diverged."""
+    choices = []
+    for place, pair in enumerate(scores):
+        folder = tmp_path / f'trial{place}'
+        folder.mkdir()
+        names = ('AP50', 'AP70')
+        rows = [
+            dict(kind='score', score=name, value=None if pair is None else value)
+            for name, value in zip(names, pair or (0, 0), strict=True)
+        ]
+        write_records(folder, dict(key=folder.name, **HEAD), rows)
+        choices.append(dict(cell=folder.name, options=dict(lr=place)))
+    spec = dict(choices=choices, choosing=['AP50', 'AP70'])
+    (tmp_path / 'final').mkdir()
+    run = Run(tmp_path / 'final', spec, 'none', False, False)
+    found = run._chosen()
+    return found, json.loads((tmp_path / 'final' / 'chosen.json').read_text())
+
+
+def test_the_best_mean_is_taken_and_the_first_of_equals(tmp_path):
+    """Means .3, .4 and .4."""
+    found, kept = chosen(tmp_path, (0.4, 0.2), (0.6, 0.2), (0.5, 0.3))
+    assert found == dict(lr=1) and kept['chosen'] == found
+    assert [one['score'] for one in kept['tried']] == pytest.approx([0.3, 0.4, 0.4])
+
+
+def test_a_setting_that_diverged_is_the_worst_and_kept(tmp_path):
+    """Worse than one that finds nothing."""
+    found, kept = chosen(tmp_path, None, (0.0, 0.0))
+    assert found == dict(lr=1) and kept['tried'][0]['score'] is None
+
+
+def test_where_every_setting_diverged_there_is_none(tmp_path):
+    with pytest.raises(UserError, match='every one of 2 settings diverged'):
+        chosen(tmp_path, None, None)
