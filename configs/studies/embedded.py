@@ -38,7 +38,7 @@ _labels = 'train_dataloader.dataset.datasets.1'
 targets = dict(
     voc07=dict(
         task='detection',
-        words='detection of ten kinds of objects, 150 images to learn from',
+        words='ten kinds of objects, 150 images to learn from',
         config='configs/transfer_det/sniper_r18-c4c5_1xb16-7e_world-voc.py',
         scratch=dict(
             load_from=None, custom_hooks=[dict(type='mmdetxfer.InputPixelsHook')]
@@ -61,7 +61,7 @@ targets = dict(
     ),
     voc12=dict(
         task='segmentation',
-        words='segmentation of the same kinds, 150 images to learn from',
+        words='the same kinds of objects, 150 images to learn from',
         config='configs/transfer_seg/deeplab_r18_1xb8-500i_world-voc.py',
         scratch=dict(load_from=None, custom_hooks=[]),
         longer={
@@ -88,7 +88,7 @@ targets = dict(
     ),
     caltech256=dict(
         task='classification',
-        words='classification of ten other classes, 200 images to learn from',
+        words='ten other classes, 200 images to learn from',
         config='configs/transfer_cls/r18-c5_1xb32-200i_world-caltech256.py',
         scratch=dict(load_from=None, custom_hooks=[]),
         longer={'train_cfg.max_iters': 400, 'param_scheduler.0.T_max': 400},

@@ -28,18 +28,26 @@ class MeasureHook(Hook):
     def __init__(self, path: Path) -> None:
         """Begin to count."""
         self.path, self._begun = path, time.monotonic()
-        self._first, self._iterations = 0.0, 0
+        self._iterations = 0
+
+    def before_train(self, runner: Any) -> None:
+        """Begin with the first iteration where there is no other."""
+        self._warm_up = min(WARM_UP, runner.max_iters - 1)
+        self._mark()
+
+    def _mark(self) -> None:
+        self._first = time.monotonic()
+        self._start = self._first - self._begun
 
     def after_train_iter(self, runner: Any, *_: Any, **__: Any) -> None:
         """Count, and end the training after the last."""
         self._iterations += 1
-        now = time.monotonic()
-        if self._iterations == WARM_UP:
-            self._first, self._start = now, now - self._begun
-        last = min(MEASURED, runner.max_iters)
-        if self._iterations < max(last, WARM_UP + 1):
+        if self._iterations == self._warm_up:
+            self._mark()
+        if self._iterations < min(MEASURED, runner.max_iters):
             return
-        seconds = (now - self._first) / (self._iterations - WARM_UP)
+        seconds = time.monotonic() - self._first
+        seconds /= self._iterations - self._warm_up
         parameters = sum(one.numel() for one in runner.model.parameters())
         content = dict(
             start=self._start,

@@ -27,7 +27,7 @@ test_dataloader = val_dataloader
 train_cfg = dict(max_iters=2)
 for _one in (train_dataloader, val_dataloader):
     _one['dataset']['dataset']['data_root'] = 'DATA'
-model = dict(head=dict(num_classes=10))
+model = dict(backbone=dict(stem_channels=64), head=dict(num_classes=10))
 data_preprocessor = dict(num_classes=10)
 """
 
