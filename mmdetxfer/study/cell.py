@@ -35,13 +35,14 @@ from mmdetxfer.study.files import (
     TRAINED,
     TRAINING,
 )
+from mmdetxfer.study.gpus import taken_gpus
 from mmdetxfer.study.locks import (
     RUNNING,
     note_running,
     start_time,
-    try_lock,
     wait_for_lock,
 )
+from mmdetxfer.study.logs import BEGUN, log_tail, reason_of
 from mmdetxfer.study.records import CELL, RECORDS, read_records
 from mmdetxfer.text_files import sha256_of_file, write_text_atomically
 
@@ -52,10 +53,6 @@ _OUT_OF_MEMORY = (
     'Cannot allocate memory',
     'MemoryError',
 )
-_TAIL = 40
-# What torchrun says of its own, some lines a rank, after what a rank said.
-_TORCHRUN = 'torch/distributed/elastic/multiprocessing/api.py:'
-BEGUN = '--- begun'
 
 
 @dataclass(frozen=True)
@@ -188,40 +185,6 @@ def _add_spent(folder: Path, seconds: float) -> None:
     write_text_atomically(path, json.dumps(round(spent + seconds, 1)))
 
 
-def log_tail(folder: Path) -> list[str]:
-    """Return the last lines of a cell's log, of its last attempt.
-
-    Args:
-        folder: Of the cell.
-    """
-    try:
-        with open(folder / LOG, 'rb') as stream:
-            stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, stream.tell() - 20_000))
-            text = stream.read().decode(errors='replace')
-    except OSError:
-        return []
-    lines = text.rpartition(BEGUN)[2].splitlines()[1:]
-    own = [place for place, line in enumerate(lines) if _TORCHRUN in line]
-    return lines[: own[0] if own else None][-_TAIL:]
-
-
-def reason_of(tail: Sequence[str], code: int) -> str:
-    """Return why a process failed, in one line.
-
-    Args:
-        tail: The end of its log.
-        code: Its exit code.
-    """
-    for line in reversed(tail):
-        if line.startswith('error'):
-            return line.partition(': ')[2] or line
-    if code < 0:
-        return f'ended by signal {-code} ({signal.Signals(-code).name})'
-    said = [line for line in tail if line.strip()]
-    return said[-1].strip() if said else f'exit code {code}, and nothing in its log'
-
-
 def _run(folder: Path, launch: Launch, lock: Any, halved: bool) -> int:
     """Run the work of a cell in a process group of its own; return its exit code."""
     spec = json.loads((folder / SPEC).read_text())
@@ -229,7 +192,10 @@ def _run(folder: Path, launch: Launch, lock: Any, halved: bool) -> int:
         # Several ranks would extract the same into the same files.
         launch = replace(launch, launcher='none', gpus=min(launch.gpus, 1))
     command = _command(folder, launch, halved)
-    with _gpus(folder, launch.gpus) as (visible, held), open(folder / LOG, 'a') as log:
+    with (
+        taken_gpus(folder, launch.gpus) as (visible, held),
+        open(folder / LOG, 'a') as log,
+    ):
         print(BEGUN, time.strftime('%Y-%m-%d %H:%M:%S'), file=log, flush=True)
         process = subprocess.Popen(
             command,
@@ -296,48 +262,6 @@ def _environment(spec: Mapping[str, Any], visible: str | None) -> dict[str, str]
     if visible is not None:
         own['CUDA_VISIBLE_DEVICES'] = visible
     return {**with_threads(with_package(os.environ), spec['threads']), **own}
-
-
-@contextlib.contextmanager
-def _gpus(folder: Path, count: int) -> Iterator[tuple[str | None, list[Any]]]:
-    """Take free GPUs of this machine, waiting for them: a lock file each."""
-    known = os.environ.get('CUDA_VISIBLE_DEVICES') or ','.join(_all_gpus())
-    names = [name for name in known.split(',') if name]
-    if count == 0 or ('SLURM_JOB_ID' in os.environ and len(names) <= count):
-        # Slurm has given this job its own; of a session with more, cells take some.
-        yield ('' if count == 0 else None), []
-        return
-    if len(names) < count:
-        raise UserError(
-            f'expected {count} GPUs for a cell, this machine shows {len(names)}; give '
-            'fewer with --gpus'
-        )
-    locks = folder.parent.parent / 'gpus'
-    locks.mkdir(parents=True, exist_ok=True)
-    taken: dict[str, Any] = {}
-    while len(taken) < count:
-        for name in names:
-            if name not in taken and len(taken) < count:
-                path = locks / f'{socket.gethostname()}_{name.replace("/", "_")}.lock'
-                lock = try_lock(path)
-                if lock is not None:
-                    taken[name] = lock
-        if len(taken) < count:
-            # Two that each hold half of what both need would wait for ever.
-            for lock in taken.values():
-                lock.close()
-            taken.clear()
-            time.sleep(1.0)
-    try:
-        yield ','.join(taken), list(taken.values())
-    finally:
-        for lock in taken.values():
-            lock.close()
-
-
-def _all_gpus() -> list[str]:
-    folder = Path('/proc/driver/nvidia/gpus')
-    return [str(k) for k, _ in enumerate(folder.iterdir())] if folder.is_dir() else []
 
 
 @contextlib.contextmanager

@@ -31,8 +31,9 @@ from mmdetxfer.study.files import (
 )
 from mmdetxfer.study.locks import end_with_parent
 from mmdetxfer.study.plan import PROTOCOLS, versions
-from mmdetxfer.study.records import RECORDS, read_records, write_records
+from mmdetxfer.study.records import write_records
 from mmdetxfer.study.resolved import config_with, half_batch
+from mmdetxfer.study.scores import mean_score, scores_of, validation_rows
 from mmdetxfer.text_files import sha256_of_file, write_text_atomically
 
 
@@ -164,7 +165,7 @@ class Run:
         if not choices:
             return {}
         scores = [
-            _mean_score(self.folder.parent / one['cell'], self.spec['choosing'])
+            mean_score(self.folder.parent / one['cell'], self.spec['choosing'])
             for one in choices
         ]
         best = max(range(len(scores)), key=scores.__getitem__)
@@ -203,7 +204,7 @@ class Run:
         rows = self._test(common, options) if self.spec.get('test') else []
         if not self.is_first:
             return [], {}
-        return [*rows, *_validation_rows(training)], self._provenance()
+        return [*rows, *validation_rows(training)], self._provenance()
 
     def tried(self) -> tuple[list[dict], dict]:
         """Train and test as a trial: one that diverges has scores, the worst."""
@@ -313,15 +314,6 @@ class Run:
         )
 
 
-def _mean_score(folder: Path, names: list[str]) -> float:
-    """Return the mean of the scores that choose."""
-    records = read_records(folder / RECORDS)
-    found = {one['score']: one['value'] for one in records if one['kind'] == 'score'}
-    values = [found[name] for name in names]
-    # What diverged, or has no score, is the worst.
-    return float('-inf') if None in values else sum(values) / len(names)
-
-
 def _json(path: Path) -> Any:
     return json.loads(path.read_text()) if path.is_file() else None
 
@@ -333,60 +325,6 @@ def _short_receipt(receipt: Mapping | None) -> dict | None:
     keys = ('sha256', 'loaded_share_of_kept', 'placed_share_of_file')
     keys += ('input_convention',)
     return {key: receipt[key] for key in keys if key in receipt}
-
-
-def _validation_rows(training: Path) -> list[dict]:
-    """Return the last validation of a training: the pre-training's own score."""
-    found: dict[str, float] = {}
-    for path in sorted(training.glob('*/vis_data/scalars.json')):
-        for line in path.read_text().splitlines():
-            one = json.loads(line)
-            # Of a training step there is a learning rate beside.
-            if 'lr' not in one and 'base_lr' not in one:
-                found = {k: v for k, v in one.items() if '/' in k}
-    return [
-        dict(kind='validation', score=name, value=float(value))
-        for name, value in found.items()
-        if isinstance(value, (int, float))
-    ]
-
-
-def scores_of(
-    task: str, config: str, options: Mapping[str, Any], predictions: Path
-) -> list[dict]:
-    """Return the scores of saved predictions.
-
-    Args:
-        task: 'detection', 'segmentation' or 'classification'.
-        config: Whose test set is the truth.
-        options: For that config.
-        predictions: What the test wrote.
-    """
-    if task == 'detection':
-        from mmdetxfer.evaluation.detector_comparison import read_test_set
-        from mmdetxfer.evaluation.voc_sweep_metric import THRESHOLDS
-        from mmdetxfer.scoring.comparison import score_name
-
-        data = read_test_set(config, options)
-        values = data.mean_precisions(predictions, THRESHOLDS)
-        found = dict(zip(map(score_name, THRESHOLDS), values, strict=True))
-    elif task == 'segmentation':
-        from mmdetxfer.evaluation.segmentor_comparison import (
-            mean_ious,
-            read_test_set,
-        )
-
-        found = dict(
-            mIoU=mean_ious(read_test_set(config, options), {0: predictions})[0]
-        )
-    else:
-        from mmdetxfer.evaluation.probe_tables import labelled_test_images
-        from mmdetxfer.probing import fine_tuned_right
-
-        labelled = labelled_test_images(config, options)
-        right = fine_tuned_right(predictions, *labelled)
-        found = {'top-1': float(right.mean())}
-    return [dict(kind='score', score=name, value=one) for name, one in found.items()]
 
 
 @one_line_errors

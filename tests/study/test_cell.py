@@ -10,8 +10,10 @@ import pytest
 
 from mmdetxfer.errors import UserError
 from mmdetxfer.study import cell, locks, running
-from mmdetxfer.study.cell import Launch, is_complete, log_tail, reason_of
+from mmdetxfer.study.cell import Launch, is_complete
+from mmdetxfer.study.gpus import taken_gpus
 from mmdetxfer.study.locks import start_time, try_lock
+from mmdetxfer.study.logs import BEGUN, log_tail, reason_of
 from mmdetxfer.study.records import write_records
 
 HEAD = dict(what='x', config='', seed=0, weights_sha256='', data={}, versions={})
@@ -32,7 +34,7 @@ def test_the_reason_is_one_line_out_of_the_log(tail, code, reason):
 
 
 def test_only_the_last_attempt_in_a_log_counts(tmp_path):
-    lines = [f'{cell.BEGUN} 1', 'error: old', f'{cell.BEGUN} 2', 'a', 'b']
+    lines = [f'{BEGUN} 1', 'error: old', f'{BEGUN} 2', 'a', 'b']
     (tmp_path / 'log.txt').write_text('\n'.join(lines))
     assert log_tail(tmp_path) == ['a', 'b']
     assert log_tail(tmp_path / 'none') == []
@@ -80,19 +82,19 @@ def test_two_cells_never_share_a_gpu(tmp_path, monkeypatch):
     monkeypatch.delenv('SLURM_JOB_ID', raising=False)
     folder = tmp_path / 'cells' / 'a'
     folder.mkdir(parents=True)
-    with cell._gpus(folder, 1) as (one, _), cell._gpus(folder, 1) as (other, held):
+    with taken_gpus(folder, 1) as (one, _), taken_gpus(folder, 1) as (other, held):
         assert {one, other} == {'3', '5'}
         # A child that inherits it keeps it.
         assert os.get_inheritable(held[0].fileno()) is False
-    with cell._gpus(folder, 2) as (both, _):
+    with taken_gpus(folder, 2) as (both, _):
         assert both == '3,5'
-    with cell._gpus(folder, 0) as (none, _):
+    with taken_gpus(folder, 0) as (none, _):
         assert none == ''
     with pytest.raises(UserError, match='expected 3 GPUs for a cell, this machine'):
-        with cell._gpus(folder, 3):
+        with taken_gpus(folder, 3):
             pass
     monkeypatch.setenv('SLURM_JOB_ID', '1')
-    with cell._gpus(folder, 9) as (given, _):
+    with taken_gpus(folder, 9) as (given, _):
         assert given is None
 
 

@@ -19,6 +19,8 @@ from mmdetxfer.study.answers import _answer
 from mmdetxfer.study.cell import Launch
 from mmdetxfer.study.cells import Machine, Plan
 from mmdetxfer.study.fingerprint import fingerprint
+from mmdetxfer.study.gpus import taken_gpus
+from mmdetxfer.study.logs import BEGUN, log_tail
 from mmdetxfer.study.plan import planned
 from mmdetxfer.study.reading import Candidate, Stage, Study, Target, read_study
 from mmdetxfer.study.resolved import half_batch
@@ -96,11 +98,11 @@ def test_workers_of_a_training_end_with_it(tmp_path):
 
 
 def test_what_torchrun_adds_hides_no_reason(tmp_path):
-    lines = [f'{cell.BEGUN} 1', 'torch.OutOfMemoryError: CUDA out of memory']
+    lines = [f'{BEGUN} 1', 'torch.OutOfMemoryError: CUDA out of memory']
     api = 'x/torch/distributed/elastic/multiprocessing/api.py:986] failed (exitcode: 1)'
     lines += [f'E1129 {api}', *['at /x/run.py'] * 60, '=' * 60]
     (tmp_path / 'log.txt').write_text('\n'.join(lines))
-    assert cell.log_tail(tmp_path) == lines[1:2]
+    assert log_tail(tmp_path) == lines[1:2]
 
 
 def test_of_a_session_of_slurm_with_more_gpus_a_cell_takes_its_own(
@@ -109,7 +111,7 @@ def test_of_a_session_of_slurm_with_more_gpus_a_cell_takes_its_own(
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '0,1')
     monkeypatch.setenv('SLURM_JOB_ID', '1')
     folder = tmp_path / 'cells' / 'a'
-    with cell._gpus(folder, 1) as (one, _), cell._gpus(folder, 1) as (other, _):
+    with taken_gpus(folder, 1) as (one, _), taken_gpus(folder, 1) as (other, _):
         assert {one, other} == {'0', '1'}
 
 
@@ -157,7 +159,7 @@ def test_a_rank_ends_with_its_launcher(tmp_path):
 
 
 def test_before_ranks_meet_only_the_first_writes(tmp_path, monkeypatch):
-    monkeypatch.setattr(work, '_mean_score', lambda *_: 1.0)
+    monkeypatch.setattr(work, 'mean_score', lambda *_: 1.0)
     choices = [dict(cell='a', options={'lr': 1})]
     own = work.Run(
         tmp_path, dict(choices=choices, choosing=[]), 'pytorch', False, False
