@@ -17,6 +17,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from torch import Tensor
+
+from mmdetxfer.checkpoints.reading import read_checkpoint
+from mmdetxfer.checkpoints.receipt import joint_hash, tensor_hash
 from mmdetxfer.engine.cost_hook import COST
 from mmdetxfer.engine.transfer_hook import RECEIPT
 from mmdetxfer.errors import NonfiniteLossError, UserError, one_line_errors
@@ -34,7 +38,7 @@ from mmdetxfer.study.plan import PROTOCOLS, versions
 from mmdetxfer.study.records import write_records
 from mmdetxfer.study.resolved import config_with, half_batch
 from mmdetxfer.study.scores import mean_score, scores_of, validation_rows
-from mmdetxfer.text_files import sha256_of_file, write_text_atomically
+from mmdetxfer.text_files import write_text_atomically
 
 
 def work(folder: Path, args: argparse.Namespace) -> None:
@@ -199,7 +203,7 @@ class Run:
             self._train(common, options)
             if self.is_first:
                 last = Path((training / 'last_checkpoint').read_text().strip())
-                found = dict(checkpoint=last.name, sha256=sha256_of_file(last))
+                found = dict(checkpoint=last.name, weights_sha256=weights_hash(last))
                 write_text_atomically(self.folder / TRAINED, json.dumps(found))
         rows = self._test(common, options) if self.spec.get('test') else []
         if not self.is_first:
@@ -292,7 +296,7 @@ class Run:
         training = self.folder / TRAINING
         trained = json.loads((self.folder / TRAINED).read_text())
         head = dict(
-            weights_sha256=trained['sha256'],
+            weights_sha256=trained['weights_sha256'],
             begins_with=self.spec['begins'],
             data=self.spec['data'],
             cost=_json(training / COST),
@@ -306,12 +310,33 @@ class Run:
         from mmdetxfer.study.probe_cell import probe_rows
 
         rows = probe_rows(self.folder, self.spec, self.begins, self.trusts)
-        weights = self.begins and sha256_of_file(Path(self.begins))
+        weights = self.begins
+        if weights is not None and '://' not in weights:
+            weights = weights_hash(Path(weights))
         return rows, dict(
             weights_sha256=weights,
             begins_with=self.spec['begins'],
             data=self.spec['data'],
         )
+
+
+def weights_hash(path: Path) -> str:
+    """Return a hash of the tensors of a checkpoint.
+
+    Its file has times in it, and is another one whenever it is made again.
+
+    Args:
+        path: Of the checkpoint.
+    """
+    state = read_checkpoint(str(path))
+    state = state.get('state_dict', state)
+    return joint_hash(
+        {
+            name: tensor_hash(value)
+            for name, value in state.items()
+            if isinstance(value, Tensor)
+        }
+    )
 
 
 def _json(path: Path) -> Any:
@@ -322,8 +347,7 @@ def _short_receipt(receipt: Mapping | None) -> dict | None:
     """Return what of a receipt a record needs; the file has every part."""
     if receipt is None:
         return None
-    keys = ('sha256', 'loaded_share_of_kept', 'placed_share_of_file')
-    keys += ('input_convention',)
+    keys = ('loaded_share_of_kept', 'placed_share_of_file', 'input_convention')
     return {key: receipt[key] for key in keys if key in receipt}
 
 

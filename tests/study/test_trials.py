@@ -3,10 +3,11 @@
 import json
 
 import pytest
+import torch
 
 from mmdetxfer.errors import UserError
 from mmdetxfer.study.records import write_records
-from mmdetxfer.study.work import Run
+from mmdetxfer.study.work import Run, weights_hash
 
 HEAD = dict(what='x', config='', seed=0, weights_sha256=None, data={}, versions={})
 
@@ -47,3 +48,18 @@ def test_a_setting_that_diverged_is_the_worst_and_kept(tmp_path):
 def test_where_every_setting_diverged_there_is_none(tmp_path):
     with pytest.raises(UserError, match='every one of 2 settings diverged'):
         chosen(tmp_path, None, None)
+
+
+def test_weights_have_the_hash_of_their_tensors_whatever_else_is_in_the_file(tmp_path):
+    """A training that was killed writes other times than one that was not."""
+    state = dict(a=torch.arange(3.0), b=torch.ones(2))
+    torch.save(dict(state_dict=state, meta=dict(time='1')), tmp_path / '1.pth')
+    torch.save(dict(state_dict=state, meta=dict(time='22')), tmp_path / '2.pth')
+    torch.save(state, tmp_path / 'flat.pth')
+    one = weights_hash(tmp_path / '1.pth')
+    assert (
+        one == weights_hash(tmp_path / '2.pth') == weights_hash(tmp_path / 'flat.pth')
+    )
+    state['b'] = torch.zeros(2)
+    torch.save(dict(state_dict=state), tmp_path / '3.pth')
+    assert weights_hash(tmp_path / '3.pth') != one

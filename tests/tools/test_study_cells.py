@@ -214,7 +214,7 @@ def test_detectors_and_segmentors_leave_predictions_scores_and_costs(made):
         assert score in {row.get('score') for row in rows}
         assert (folder / file).is_file() and head['cost']['multiply_adds'] > 0
         trained = json.loads((folder / 'trained.json').read_text())
-        assert trained['sha256'] == head['weights_sha256']
+        assert trained['weights_sha256'] == head['weights_sha256']
 
 
 def test_the_report_has_every_part_of_what_is_there(made):
