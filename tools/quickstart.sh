@@ -3,7 +3,7 @@
 # pre-trainings on it, transfers them to detection, segmentation and classification, probes
 # their layers, and writes a report of which to start from (configs/studies/embedded.py).
 # Usage: bash tools/quickstart.sh [--fast | --seeds 3] [JOBS]
-#   --fast     two candidates, a tenth of the training, under 5 minutes: that it runs
+#   --fast     two candidates, a tenth of the training, minutes: that it runs
 #   --seeds 3  three seeds and grids of settings, an hour and a half: with claims
 # JOBS cells run at a time, 2 by default. It can be killed, and goes on where it was.
 set -euo pipefail
