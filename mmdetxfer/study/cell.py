@@ -38,6 +38,7 @@ from mmdetxfer.study.files import (
 from mmdetxfer.study.gpus import taken_gpus
 from mmdetxfer.study.locks import (
     RUNNING,
+    handled,
     note_running,
     start_time,
     wait_for_lock,
@@ -283,13 +284,8 @@ def _passed_on(group: int) -> Iterator[None]:
         send(signal.SIGKILL)
         raise SystemExit(128 + number)
 
-    kinds = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    former = {one: signal.signal(one, stop) for one in kinds}
-    try:
+    with handled(stop):
         yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 @one_line_errors

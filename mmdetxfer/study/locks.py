@@ -176,6 +176,22 @@ def end_with_parent() -> None:
 
 
 @contextlib.contextmanager
+def handled(stop: Callable[[int, object], None]) -> Iterator[None]:
+    """Let a function answer what tells this process to end.
+
+    Args:
+        stop: As ``signal.signal`` takes it.
+    """
+    kinds = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    former = {one: signal.signal(one, stop) for one in kinds}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
 def _ended_with_us(folder: Path) -> Iterator[None]:
     """End the process that is waited for when this one is told to end."""
 
@@ -185,9 +201,5 @@ def _ended_with_us(folder: Path) -> Iterator[None]:
             end_group(folder)
         raise SystemExit(128 + number)
 
-    former = {one: signal.signal(one, stop) for one in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with handled(stop):
         yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)

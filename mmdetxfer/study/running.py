@@ -24,6 +24,7 @@ from mmdetxfer.study.cells import Plan
 from mmdetxfer.study.files import LOCK, SPEC
 from mmdetxfer.study.locks import (
     end_group,
+    handled,
     has_caller,
     note_running,
     running_in,
@@ -275,13 +276,8 @@ def _ended_with_us(
                 process.wait(timeout=5)
         raise SystemExit(128 + number)
 
-    kinds = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    former = {one: signal.signal(one, stop) for one in kinds}
-    try:
+    with handled(stop):
         yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 def _end_own(folder: Path, group: int, number: int) -> None:
