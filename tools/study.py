@@ -36,16 +36,26 @@ def parse_args() -> argparse.Namespace:
             )
             own.add_argument('--graph', type=Path, help='draw the cells: FILE.svg')
         if name == 'run':
-            own.add_argument('--executor', default='local', help='local or slurm')
+            own.add_argument(
+                '--executor',
+                default='local',
+                choices=['local', 'slurm'],
+                help='where cells run: on this machine, or each as a job of Slurm',
+            )
             own.add_argument('--jobs', type=int, help='cells at a time')
-            own.add_argument('--trust-checkpoint', action='store_true')
+            own.add_argument(
+                '--trust-checkpoint',
+                action='store_true',
+                help='let pickled code in checkpoints run',
+            )
             own.add_argument(
                 '--snakemake',
                 default='',
                 metavar="'ARGUMENTS'",
-                help='more of Snakemake, such as --default-resources slurm_partition=P',
+                help='more of Snakemake, such as --default-resources slurm_partition=P '
+                '--set-resources cell:mem_mb=64000',
             )
-            own.add_argument('--no-report', action='store_true')
+            own.add_argument('--no-report', action='store_true', help='cells alone')
         if name == 'rerun':
             own.add_argument('cell', help='the beginning of its key')
         if name == 'clean':
@@ -57,13 +67,25 @@ def parse_args() -> argparse.Namespace:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--work-dirs', type=Path, default=Path('work_dirs'))
     parser.add_argument(
-        '--launcher', default='none', choices=['none', 'pytorch', 'slurm']
+        '--work-dirs',
+        type=Path,
+        default=Path('work_dirs'),
+        help='folder of cells, studies and measures',
+    )
+    parser.add_argument(
+        '--launcher',
+        default='none',
+        choices=['none', 'pytorch', 'slurm'],
+        help='how one training is spread over GPUs',
     )
     parser.add_argument('--gpus', type=int, default=0, help='of one cell; 0: the CPU')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE'
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='settings of the study, such as seeds=0,1',
     )
 
 

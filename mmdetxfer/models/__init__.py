@@ -6,6 +6,7 @@ from mmdetxfer.models.decoupled_loss import DecoupledLoss
 from mmdetxfer.models.deform_conv import UndilatedOffsetDeformConv
 from mmdetxfer.models.deform_roi_extractor import DeformRoIExtractor
 from mmdetxfer.models.joined_stages import JoinedStages
+from mmdetxfer.models.matrix_roi_extractor import MatrixRoIExtractor
 from mmdetxfer.models.pre_act_res_net import PreActResNet
 from mmdetxfer.models.soft_sampled_bbox_head import SoftSampledBBoxHead
 from mmdetxfer.models.valid_range_tta import ValidRangeTTA
@@ -17,6 +18,7 @@ __all__ = [
     'DecoupledLoss',
     'DeformRoIExtractor',
     'JoinedStages',
+    'MatrixRoIExtractor',
     'PreActResNet',
     'SoftSampledBBoxHead',
     'UndilatedOffsetDeformConv',

@@ -35,12 +35,14 @@ class Cell:
         spec: What is run, as plain data (``cell.json``).
         needs: Keys of cells that must be done before.
         content: What the key was made of.
+        reads: Folders of data, and files from outside.
     """
 
     key: str
     spec: Mapping[str, Any]
     needs: tuple[str, ...]
     content: Mapping[str, Any]
+    reads: tuple[Path, ...] = ()
 
     @property
     def kind(self) -> str:

@@ -40,7 +40,7 @@ def plan_of(args: Namespace) -> Plan:
 
 def study_dir(args: Namespace) -> Path:
     """Return the folder of a study."""
-    return args.work_dirs / 'studies' / read_study(args.config).name
+    return args.work_dirs / 'studies' / read_study(args.config, args.cfg_options).name
 
 
 def plan(args: Namespace) -> int:
@@ -128,7 +128,7 @@ def status(args: Namespace) -> int:
 def run(args: Namespace) -> int:
     """Run what is missing, and write the report of what is there."""
     own, folder = plan_of(args), study_dir(args)
-    jobs = args.jobs or default_jobs(own, args.gpus)
+    jobs = args.jobs or default_jobs(own, args.gpus, args.executor)
     launch = Launch(args.launcher, args.gpus, args.trust_checkpoint)
     extra = tuple(shlex.split(args.snakemake))
     settings = Settings(args.executor, launch, jobs, num_gpus(), extra)

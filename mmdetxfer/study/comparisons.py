@@ -3,7 +3,8 @@
 They read saved predictions alone, so that every number is made again in seconds.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,9 @@ Tables = dict[str, list[dict]]
 IOU_CURVES, ERRORS, BANDS = 'map_over_iou', 'errors', 'bands'
 
 
-def compared_transfers(
-    target: Target,
-    options: Mapping[str, Any],
-    files: Mapping[str, Sequence[Path]],
-    baseline: str,
-    resamples: int,
-    out: Path,
-    say: Callable[[str], None],
-) -> Tables:
-    """Return the tables of a target, and draw its figures and pictures.
+@dataclass(frozen=True)
+class Transfers:
+    """Transfers to one target, to be compared.
 
     Args:
         target: What candidates were transferred to.
@@ -32,56 +26,54 @@ def compared_transfers(
         baseline: The candidate that others are compared with.
         resamples: Of the test images.
         out: Folder of figures.
-        say: Told what happens.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    for former in out.glob('*.png'):
-        former.unlink()
-    compare = dict(
-        detection=_detection, segmentation=_segmentation, classification=_classification
-    )
-    settings = (target, options, files, baseline, resamples, out)
-    return compare[target.task](*settings, say)
+
+    target: Target
+    options: Mapping[str, Any]
+    files: Mapping[str, Sequence[Path]]
+    baseline: str
+    resamples: int
+    out: Path
+
+    def compared(self) -> Tables:
+        """Return the tables of the target, and draw its figures and pictures."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        for former in self.out.glob('*.png'):
+            former.unlink()
+        compare = dict(
+            detection=_detection,
+            segmentation=_segmentation,
+            classification=_classification,
+        )
+        return compare[self.target.task](self)
 
 
-def _detection(
-    target: Target,
-    options: Mapping[str, Any],
-    files: Mapping[str, Sequence[Path]],
-    baseline: str,
-    resamples: int,
-    out: Path,
-    say: Callable[[str], None],
-) -> Tables:
+def _detection(own: Transfers) -> Tables:
     from mmdetxfer.evaluation.case_pictures import draw_case_pictures
     from mmdetxfer.evaluation.detector_comparison import compared, read_test_set
     from mmdetxfer.plots import draw_error_differences, draw_iou_curves
     from mmdetxfer.scoring.missed import is_occluded
 
-    test_set = read_test_set(target.config, options)
+    target, baseline, out = own.target, own.baseline, own.out
+    test_set = read_test_set(target.config, own.options)
     found = {
-        name: [test_set.found(path) for path in paths] for name, paths in files.items()
+        name: [test_set.found(path) for path in paths]
+        for name, paths in own.files.items()
     }
     occlusion, occluded = None, None
     if target.occlusion is not None and Path(target.occlusion).is_dir():
         occlusion = test_set.occlusion(target.occlusion)
         occluded = is_occluded(occlusion.occlusion, occlusion.is_truncated, 1)
-    tables, errors = compared(test_set, found, baseline, occlusion, resamples, say)
+    tables, errors = compared(
+        test_set, found, baseline, occlusion, own.resamples, lambda _: None
+    )
     draw_iou_curves(tables['scores'], out / IOU_CURVES)
     draw_error_differences(tables['error_differences'], out / ERRORS)
     draw_case_pictures(test_set, found, errors, baseline, occluded, out, num_cases=2)
     return tables
 
 
-def _segmentation(
-    target: Target,
-    options: Mapping[str, Any],
-    files: Mapping[str, Sequence[Path]],
-    baseline: str,
-    resamples: int,
-    out: Path,
-    say: Callable[[str], None],
-) -> Tables:
+def _segmentation(own: Transfers) -> Tables:
     from mmdetxfer.evaluation.segmentor_comparison import (
         check_before,
         compared,
@@ -92,14 +84,15 @@ def _segmentation(
     from mmdetxfer.plots import draw_band_curves
     from mmdetxfer.scoring.segmentation_counts import BandSettings
 
-    test_set = read_test_set(target.config, options)
+    target, baseline, files, out = own.target, own.baseline, own.files, own.out
+    test_set = read_test_set(target.config, own.options)
     settings = BandSettings(len(test_set.classes), target.widths)
     width = named_width(target)
-    check_before(test_set, settings, width, resamples)
-    every = [folder for own in files.values() for folder in own]
+    check_before(test_set, settings, width, own.resamples)
+    every = [folder for one in files.values() for folder in one]
     counts = iter(counted(test_set, every, settings, lambda *_: None))
-    candidates = {name: [next(counts) for _ in own] for name, own in files.items()}
-    tables = compared(test_set, candidates, baseline, settings, width, resamples)
+    candidates = {name: [next(counts) for _ in one] for name, one in files.items()}
+    tables = compared(test_set, candidates, baseline, settings, width, own.resamples)
     draw_band_curves(tables['scores'], target.widths, out / BANDS)
     void = 255
     draw_case_pictures(test_set, files, candidates, baseline, void, out, num_cases=2)
@@ -115,25 +108,19 @@ def named_width(target: Target) -> float:
     return target.widths[min(4, len(target.widths) - 1)]
 
 
-def _classification(
-    target: Target,
-    options: Mapping[str, Any],
-    files: Mapping[str, Sequence[Path]],
-    baseline: str,
-    resamples: int,
-    out: Path,
-    say: Callable[[str], None],
-) -> Tables:
+def _classification(own: Transfers) -> Tables:
     from mmdetxfer.evaluation.probe_tables import labelled_test_images
     from mmdetxfer.probing import fine_tuned_right
     from mmdetxfer.scoring.classification import accuracy_records
 
-    ids, labels = labelled_test_images(target.config, options)
+    ids, labels = labelled_test_images(own.target.config, own.options)
     right = {
         name: [fine_tuned_right(path, ids, labels) for path in paths]
-        for name, paths in files.items()
+        for name, paths in own.files.items()
     }
-    rows = accuracy_records(right, labels, baseline, {}, num_resamples=resamples)
+    rows = accuracy_records(
+        right, labels, own.baseline, {}, num_resamples=own.resamples
+    )
     kinds = dict(scores='score', means='mean', differences='difference', best='best')
     return {
         table: [row for row in rows if row['kind'] == kind]

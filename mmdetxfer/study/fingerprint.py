@@ -1,7 +1,7 @@
 """What data a cell is of: annotations by content, images by name and size.
 
-Everything below a data root counts, whatever its layout: files that are pictures by
-their name and size, all others by their bytes. The fingerprint is kept beside the
+Everything below a data root counts, whatever its layout: pictures and archives by their
+name and size, all other files by their bytes. The fingerprint is kept beside the
 cells, so that a second look only asks the disk what has changed.
 """
 
@@ -15,8 +15,10 @@ from mmdetxfer.text_files import sha256_of_file, write_text_atomically
 
 UNKNOWN = 'unknown until present'
 # Raised by hand when the fingerprint of the same data would be another.
-VERSION = 1
+VERSION = 2
 _PICTURES = {'.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm'}
+# What a data set came in, often left beside it: to read a hundred GB tells nothing.
+_ARCHIVES = {'.zip', '.tar', '.tgz', '.7z', '.rar'}
 
 
 def fingerprint(root: Path, kept_in: Path | None = None) -> str:
@@ -39,7 +41,7 @@ def fingerprint(root: Path, kept_in: Path | None = None) -> str:
             return known['fingerprint']
     lines = [
         f'{name} {size}'
-        if Path(name).suffix.lower() in _PICTURES
+        if _is_known_by_size(name)
         else f'{name} {sha256_of_file(root / name)}'
         for name, size, _ in entries
     ]
@@ -48,6 +50,11 @@ def fingerprint(root: Path, kept_in: Path | None = None) -> str:
         kept_in.mkdir(parents=True, exist_ok=True)
         write_text_atomically(path, json.dumps(dict(seen=seen, fingerprint=found)))
     return found
+
+
+def _is_known_by_size(name: str) -> bool:
+    suffix = Path(name).suffix.lower()
+    return suffix in _PICTURES | _ARCHIVES or name.lower().endswith('.tar.gz')
 
 
 def _known(path: Path) -> dict:
@@ -64,7 +71,14 @@ def _entries(root: Path) -> Iterator[tuple[str, int, int]]:
         yield '.', stat.st_size, stat.st_mtime_ns
         return
     found = []
+    # A link to a folder above would be followed for ever.
+    seen: set[str] = set()
     for folder, folders, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = sorted(one for one in folders if not one.startswith('.'))
         for name in files:
             if not name.startswith('.'):

@@ -30,6 +30,10 @@ def try_lock(path: Path) -> Any:
     """
     try:
         stream = open(path, 'a')
+    except FileNotFoundError as error:
+        raise UserError(
+            f'{path.parent}: expected a folder, it was removed; run the study again'
+        ) from error
     except PermissionError as error:
         raise UserError(
             f'{path}: expected a file to write to, it is of another user; take a '
@@ -46,7 +50,18 @@ def try_lock(path: Path) -> Any:
             f'{path}: expected a file system with locks, got {error.strerror}; take '
             'another with --work-dirs'
         ) from error
+    if not _is_at(stream, path):
+        # Its folder was removed before the lock was had: another file is there now.
+        stream.close()
+        return try_lock(path)
     return stream
+
+
+def _is_at(stream: Any, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def wait_for_lock(path: Path, say: Callable[[str], None]) -> Any:

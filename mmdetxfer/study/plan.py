@@ -15,10 +15,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
+
 from mmdetxfer.checkpoints.settle_convention import weights_named_in
 from mmdetxfer.study.cells import PRETRAIN, PROBE, TRANSFER, Cell, Machine, Plan, Use
 from mmdetxfer.study.fingerprint import UNKNOWN, fingerprint
-from mmdetxfer.study.reading import TASKS, Options, Study, Target, tried
+from mmdetxfer.study.reading import TASKS, Options, Study, tried
 from mmdetxfer.study.resolved import (
     config_with,
     data_files,
@@ -76,13 +78,22 @@ CHOOSING = {
 @cache
 def versions() -> dict[str, str]:
     """Return the versions of torch and the hosts."""
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = 'not installed'
-    return found
+    return {name: _version(name) for name in _PACKAGES}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return 'not installed'
+
+
+def _versions_for(form: Mapping) -> dict[str, str]:
+    """Return the versions that the numbers of a config depend on."""
+    backbone = str((form.get('model') or {}).get('backbone'))
+    if 'timm' in backbone.lower():
+        return {**versions(), 'timm': _version('timm')}
+    return versions()
 
 
 def planned(
@@ -150,74 +161,76 @@ class _Planner:
             begins, needs = dict(cell=cell.key), (cell.key,)
         return begins, needs
 
-    def _transfer(self, name: str, place: str, share: float, seed: int) -> None:
+    def _transfer(self, name: str, target: str, share: float, seed: int) -> None:
         """Plan the trials of the first seed, and the transfer."""
-        target = self.study.targets[place]
-        settings = tried(self.study, name, target)
+        settings = tried(self.study, name, self.study.targets[target])
         first = self.study.seeds[0]
-        choices = []
-        labels = dict(target=place, share=share)
-        source = self.study.candidates[name].tried_as or name
+        of = dict(target=target, share=share)
+        choices: list[dict] = []
         if len(settings) > 1:
+            source = self.study.candidates[name].tried_as or name
             for setting in settings:
-                trial = self._run(source, target, place, share, first, setting, True)
+                spec, needs = self._training(source, **of, seed=first, trial=setting)
+                trial = self._cell(TRANSFER, spec, needs)
                 choices.append(dict(cell=trial.key, options=dict(setting)))
                 if seed == first and source == name:
-                    self._use(
-                        trial,
-                        'trial',
-                        candidate=name,
-                        seed=first,
-                        setting=setting,
-                        **labels,
-                    )
-        setting = settings[0] if not choices else {}
-        final = self._run(name, target, place, share, seed, setting, False, choices)
-        self._use(final, 'final', candidate=name, seed=seed, **labels)
+                    labels = dict(candidate=name, seed=first, setting=setting, **of)
+                    self._use(trial, 'trial', **labels)
+        spec, needs = self._training(name, **of, seed=seed)
+        if not choices:
+            spec['options'] |= settings[0]
+        spec['choices'] = choices
+        final = self._cell(TRANSFER, spec, (*needs, *(one['cell'] for one in choices)))
+        self._use(final, 'final', candidate=name, seed=seed, **of)
 
-    def _run(
+    def _training(
         self,
         name: str,
-        target: Target,
-        place: str,
+        target: str,
         share: float,
         seed: int,
-        setting: Options,
-        is_trial: bool,
-        choices: Sequence[dict] = (),
-    ) -> Cell:
-        """Return the cell of one training on a target and its test."""
-        candidate = self.study.candidates[name]
+        trial: Options | None = None,
+    ) -> tuple[dict, tuple[str, ...]]:
+        """Return one training on a target and its test, and the cells it needs.
+
+        Args:
+            name: Of the candidate.
+            target: Name of the target.
+            share: Of its train set.
+            seed: Of the chain.
+            trial: A setting that is tried on a part of the train set.
+        """
+        candidate, own = self.study.candidates[name], self.study.targets[target]
         begins, needs = self._chain(name, seed)
-        config = candidate.configs.get(place, target.config)
-        options = {**self.study.options, **candidate.options.get(place, {})}
+        config = candidate.configs.get(target, own.config)
+        options = {**self.study.options, **candidate.options.get(target, {})}
         if begins is not None:
-            options |= target.loaded
+            options |= own.loaded
         elif candidate.as_configured:
             options['load_from'] = None
         else:
-            options |= target.scratch
-        options |= setting
-        if candidate.is_longer and not is_trial:
-            options |= target.longer
-        options |= target.fractions.get(share, {})
+            options |= own.scratch
+        is_trial = trial is not None
         if is_trial:
-            options |= target.part
+            options |= trial
+        elif candidate.is_longer:
+            options |= own.longer
+        options |= own.fractions.get(share, {})
+        if is_trial:
+            options |= own.part
         options |= share_of_images(config_with(config, options), share)
-        tested = dict(target.rest) if is_trial else {}
         spec = dict(
             config=config,
             begins=begins,
             seed=seed,
             options=options,
-            task=target.task,
-            test=dict(options=tested, tta=target.tta),
-            choices=list(choices),
-            choosing=list(CHOOSING[target.task]),
+            task=own.task,
+            test=dict(options=dict(own.rest) if is_trial else {}, tta=own.tta),
+            choices=[],
+            choosing=list(CHOOSING[own.task]),
             is_trial=is_trial,
         )
-        keys = (*needs, *(one['cell'] for one in choices))
-        return self._cell(TRANSFER, spec, keys)
+        return spec, needs
 
     def _probe(self, name: str, seed: int) -> None:
         """Plan the probes of all layers of a candidate on all probed targets."""
@@ -237,18 +250,18 @@ class _Planner:
         """Return the cell of a specification, the same one for the same."""
         cfg = config_with(spec['config'], spec['options'])
         begins = spec['begins'] or {}
-        if 'file' in begins:
-            origin = self._file(begins['file'])
-        else:
-            origin = begins.get('cell')
+        data, weights = _data_of(cfg, spec), _weights_of(spec)
+        form = normal_form(cfg)
+        files = [begins['file']] if 'file' in begins else []
         content = dict(
             kind=kind,
             protocol=PROTOCOLS[kind],
-            config=normal_form(cfg),
-            begins=origin,
+            config=form,
+            begins=self._file(files[0]) if files else begins.get('cell'),
+            weights=[self._file(one) for one in weights],
             input_convention=begins.get('input_convention'),
             seed=spec['seed'],
-            data=self._data(cfg, spec),
+            data=[self._fingerprint(path) for path in data],
             test=spec.get('test'),
             choices=spec.get('choices'),
             choosing=spec.get('choosing'),
@@ -256,8 +269,7 @@ class _Planner:
             threads=self.study.threads,
             world_size=self.machine.world_size,
             device=self.machine.device,
-            versions=versions(),
-            **self._read_by_config(spec),
+            versions=_versions_for(form),
         )
         text = json.dumps(content, sort_keys=True, default=str)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -265,12 +277,17 @@ class _Planner:
             key=key,
             kind=kind,
             **spec,
-            data=content['data'],
+            data={
+                f'{place} {path.name}': self._fingerprint(path)
+                for place, path in enumerate(data)
+            },
             threads=self.study.threads,
             world_size=self.machine.world_size,
             device=self.machine.device,
         )
-        cell = Cell(key, whole, tuple(dict.fromkeys(needs)), content)
+        local = [Path(one) for one in (*files, *weights) if '://' not in one]
+        reads = (*data, *local)
+        cell = Cell(key, whole, tuple(dict.fromkeys(needs)), content, reads)
         return self.plan.cells.setdefault(key, cell)
 
     def _use(self, cell: Cell, role: str, **labels: Any) -> None:
@@ -278,22 +295,12 @@ class _Planner:
         if use not in self.plan.uses:
             self.plan.uses.append(use)
 
-    def _data(self, cfg: Any, spec: dict) -> dict[str, str]:
-        """Return the fingerprints of all that a cell reads."""
-        configs = [cfg]
-        if (spec.get('test') or {}).get('options'):
-            tested = {**spec['options'], **spec['test']['options']}
-            configs.append(config_with(spec['config'], tested))
-        targets = (spec.get('probes') or {}).get('targets', {})
-        configs += [config_with(one['config'], {}) for one in targets.values()]
-        paths = [path for one in configs for path in data_roots(one) + data_files(one)]
-        found = {}
-        for place, path in enumerate(dict.fromkeys(paths)):
-            if path not in self._fingerprints:
-                kept = self.machine.cells.parent / 'fingerprints'
-                self._fingerprints[path] = fingerprint(path, kept)
-            found[f'{place} {path.name}'] = self._fingerprints[path]
-        return found
+    def _fingerprint(self, path: Path) -> str:
+        """Return the fingerprint of data, made once."""
+        if path not in self._fingerprints:
+            kept = self.machine.cells.parent / 'fingerprints'
+            self._fingerprints[path] = fingerprint(path, kept)
+        return self._fingerprints[path]
 
     def _file(self, file: str) -> str:
         """Return the hash of a file from outside, or what names it until it is here."""
@@ -306,14 +313,6 @@ class _Planner:
                 self._files[file] = f'{UNKNOWN}: {file}'
         return self._files[file]
 
-    def _read_by_config(self, spec: dict) -> dict[str, Any]:
-        """Return the hashes of weights that a config itself begins with."""
-        # What begins elsewhere does not begin with the config's own file.
-        own = {'load_from': None} if spec['begins'] else {}
-        cfg = config_with(spec['config'], {**spec['options'], **own})
-        named = [one for one in weights_named_in(cfg) if '://' not in one]
-        return dict(weights=[self._file(one) for one in named]) if named else {}
-
     def _probed(self, probes: Mapping | None) -> dict | None:
         """Return what of the probes decides their numbers."""
         if probes is None:
@@ -325,19 +324,34 @@ class _Planner:
         return {**probes, 'targets': targets}
 
 
+def _data_of(cfg: Config, spec: Mapping) -> list[Path]:
+    """Return all data that a cell reads, each once."""
+    configs = [cfg]
+    if (spec.get('test') or {}).get('options'):
+        tested = {**spec['options'], **spec['test']['options']}
+        configs.append(config_with(spec['config'], tested))
+    targets = (spec.get('probes') or {}).get('targets', {})
+    configs += [config_with(one['config'], {}) for one in targets.values()]
+    paths = [path for one in configs for path in data_roots(one) + data_files(one)]
+    return list(dict.fromkeys(paths))
+
+
+def _weights_of(spec: Mapping) -> list[str]:
+    """Return the files that a config itself begins with."""
+    # What begins elsewhere does not begin with the config's own file.
+    own = {'load_from': None} if spec['begins'] else {}
+    cfg = config_with(spec['config'], {**spec['options'], **own})
+    return [one for one in weights_named_in(cfg) if '://' not in one]
+
+
 def missing_inputs(plan: Plan) -> dict[str, list[str]]:
     """Return what is not there, by cell: data, and files from outside.
 
     Args:
         plan: The plan.
     """
-    found = {}
-    for key, cell in plan.cells.items():
-        cfg = config_with(cell.spec['config'], cell.spec['options'])
-        paths = [str(one) for one in data_roots(cfg) if not one.exists()]
-        file = (cell.spec['begins'] or {}).get('file')
-        if file and '://' not in file and not Path(file).is_file():
-            paths.append(file)
-        if paths:
-            found[key] = paths
-    return found
+    found = {
+        key: [str(path) for path in cell.reads if not path.exists()]
+        for key, cell in plan.cells.items()
+    }
+    return {key: paths for key, paths in found.items() if paths}

@@ -1,7 +1,8 @@
 """What of a config decides a cell's numbers, as plain data.
 
-Left out are paths, work_dir, workers and logs: a cell that was made elsewhere, or with
-more workers, is the same cell. The data themselves come in by their fingerprint.
+Left out are paths, work_dir, workers, logs and how often checkpoints are written: a
+cell that was made elsewhere, or with more workers, is the same cell. The data
+themselves come in by their fingerprint.
 """
 
 import copy
@@ -25,13 +26,11 @@ _TOP = (
     'log_processor',
     'visualizer',
     'vis_backends',
-    'env_cfg',
     'experiment_name',
     'data_root',
-    'randomness',
 )
 _LOADER = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
-_HOOKS = ('logger', 'visualization', 'timer')
+_HOOKS = ('logger', 'visualization', 'timer', 'checkpoint')
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -87,6 +86,10 @@ def _form(cfg: Config) -> dict:
     roots = sorted({str(root) for root in data_roots(cfg)}, key=len, reverse=True)
     for key in _TOP:
         content.pop(key, None)
+    # The seed is the chain's; of the environment only this changes numbers.
+    content['randomness'] = {**(content.get('randomness') or {}), 'seed': None}
+    env = content.pop('env_cfg', None) or {}
+    content['cudnn_benchmark'] = bool(env.get('cudnn_benchmark', False))
     for key in _LOADERS:
         for loader in _listed(content.get(key)):
             for name in _LOADER:

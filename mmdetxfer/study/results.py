@@ -4,14 +4,14 @@ Comparisons are made of whatever is there: a candidate that failed is missing, a
 to be.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmdetxfer.errors import UserError
 from mmdetxfer.study.cells import Plan, Use
-from mmdetxfer.study.comparisons import Tables, compared_transfers
+from mmdetxfer.study.comparisons import Tables, Transfers
 from mmdetxfer.study.files import PREDICTIONS
 from mmdetxfer.study.records import RECORDS, SCHEMA, read_records
 from mmdetxfer.study.states import state_of
@@ -37,7 +37,7 @@ class Compared:
     target: str | None
     share: float
     baseline: str
-    seeds: Mapping[str, tuple[int, ...]]
+    seeds: Mapping[str, Sequence[int]]
     missing: tuple[str, ...]
     tables: Tables
     figures: Path
@@ -139,17 +139,19 @@ class Results:
         self.say(f'comparing {", ".join(files)} on {name}')
         baseline = self._baseline(files)
         out = self.folder / 'figures' / name
-        tables = compared_transfers(
-            own,
-            self.study.options,
-            files,
-            baseline,
-            self.study.resamples,
-            out,
-            lambda _: None,
+        transfers = Transfers(
+            own, self.study.options, files, baseline, self.study.resamples, out
         )
-        return self._numbered(
-            target, share, baseline, seeds, tables, out, f'{name}', own.task
+        return Compared(
+            target,
+            share,
+            baseline,
+            seeds,
+            self._missing(self.study.candidates, seeds),
+            self._numbered(
+                transfers.compared(), name, target=target, share=share, part=own.task
+            ),
+            out,
         )
 
     def probes(self) -> Compared | None:
@@ -186,8 +188,15 @@ class Results:
         draw_layers(tables['scores'], out / 'layers')
         draw_groups(tables['scores'], out / 'objects')
         seeds = {name: list(own) for name, own in cells.items()}
-        return self._numbered(
-            None, 1.0, baseline, seeds, tables, out, 'probes', 'probes'
+        expected = dict.fromkeys(use.candidate for use in self.plan.used('probe'))
+        return Compared(
+            None,
+            1.0,
+            baseline,
+            seeds,
+            self._missing(expected, seeds),
+            self._numbered(tables, 'probes', target=None, share=1.0, part='probes'),
+            out,
         )
 
     def _baseline(self, present: Mapping[str, Any]) -> str:
@@ -195,51 +204,27 @@ class Results:
         wanted = self.study.baseline
         return wanted if wanted in present else next(iter(present))
 
-    def _numbered(
-        self,
-        target: str | None,
-        share: float,
-        baseline: str,
-        seeds: Mapping[str, list[int]],
-        tables: Tables,
-        out: Path,
-        name: str,
-        part: str,
-    ) -> Compared:
-        """Give each record its id, and what it is of."""
-        numbered: Tables = {}
-        for table, rows in tables.items():
-            numbered[table] = [
+    def _numbered(self, tables: Tables, name: str, /, **of: Any) -> Tables:
+        """Return tables whose records have their ids, and what they are of."""
+        return {
+            table: [
                 {
                     'schema': SCHEMA,
                     'id': f'{self.study.name}/{name}/{table}/{place}',
-                    'target': target,
-                    'share': share,
-                    'part': part,
+                    **of,
                     **row,
                 }
                 for place, row in enumerate(rows)
             ]
-        wanted = self.study.seeds
-        missing = [
-            one
-            for one in self._expected(target)
-            if len(seeds.get(one, ())) < len(wanted)
-        ]
-        return Compared(
-            target,
-            share,
-            baseline,
-            {one: tuple(own) for one, own in seeds.items()},
-            tuple(missing),
-            numbered,
-            out,
-        )
+            for table, rows in tables.items()
+        }
 
-    def _expected(self, target: str | None) -> list[str]:
-        if target is not None:
-            return list(self.study.candidates)
-        return list(dict.fromkeys(use.candidate for use in self.plan.used('probe')))
+    def _missing(
+        self, expected: Iterable[str], seeds: Mapping[str, list[int]]
+    ) -> tuple[str, ...]:
+        """Return the candidates that are not there with all seeds."""
+        count = len(self.study.seeds)
+        return tuple(one for one in expected if len(seeds.get(one, ())) < count)
 
     def costs(self) -> list[dict]:
         """Return what the pre-trainings cost: means over seeds, a record a candidate.

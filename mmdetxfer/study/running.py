@@ -30,6 +30,7 @@ from mmdetxfer.study.locks import (
     running_in,
     try_lock,
 )
+from mmdetxfer.study.resolved import config_with
 from mmdetxfer.text_files import write_text_atomically
 
 EXECUTORS = ('local', 'slurm')
@@ -107,7 +108,10 @@ def prepare(
         if not path.is_file() or path.read_text() != text:
             write_text_atomically(path, text)
         if key in absent and not is_complete(folder):
-            write_failure(folder, f'expected {absent[key][0]}, it is not there')
+            lock = try_lock(folder / LOCK)
+            if lock is not None:
+                with lock:
+                    write_failure(folder, f'expected {absent[key][0]}, it is not there')
     launch = settings.launch
     command = [sys.executable, '-m', 'mmdetxfer.study.cell', *launch.arguments]
     # The last word, to which a rule adds the key.
@@ -118,7 +122,7 @@ def prepare(
         command=f'cd {_quoted(os.getcwd())} && ' + ' '.join(map(_quoted, command)),
         threads=plan.study.threads,
         gpus=launch.gpus,
-        resources=resources_of(settings),
+        resources=resources_of(settings, plan),
         cells={
             key: dict(needs=list(cell.needs), weight=weights[key])
             for key, cell in plan.cells.items()
@@ -130,22 +134,39 @@ def prepare(
     write_text_atomically(study_dir / 'Snakefile', _SNAKEFILE)
 
 
-def resources_of(settings: Settings) -> dict[str, Any]:
+def resources_of(settings: Settings, plan: Plan) -> dict[str, Any]:
     """Return what a job of Slurm asks for; on this machine nothing is asked for.
 
     Args:
         settings: How a study is run.
+        plan: What is run.
     """
     launch = settings.launch
     if settings.executor != 'slurm':
         return {}
-    # Snakemake itself would ask for 1 GB, which ends a training.
-    found: dict[str, Any] = dict(mem_mb=16_000 * max(launch.gpus, 1))
+    # Snakemake itself would ask for 1 GB, which ends a training, and for no CPU but
+    # those of the threads: the loaders would share them.
+    found: dict[str, Any] = dict(
+        mem_mb=16_000 * max(launch.gpus, 1),
+        cpus_per_task=plan.study.threads + _num_loaders(plan),
+    )
     if launch.gpus:
         found['gres'] = f'gpu:{launch.gpus}'
     if launch.launcher == 'slurm':
         found['tasks'] = max(launch.gpus, 1)
     return found
+
+
+def _num_loaders(plan: Plan) -> int:
+    """Return how many loaders a rank has at most."""
+    configs = (
+        config_with(cell.spec['config'], cell.spec['options'])
+        for cell in plan.cells.values()
+        if 'config' in cell.spec
+    )
+    return max(
+        (cfg.train_dataloader.get('num_workers', 0) for cfg in configs), default=0
+    )
 
 
 def _left_out(plan: Plan, absent: Mapping[str, list[str]]) -> set[str]:
@@ -242,7 +263,7 @@ def _snakemake(plan: Plan, settings: Settings) -> list[str]:
 
 @contextlib.contextmanager
 def hold(study_dir: Path) -> Iterator[None]:
-    """Hold the folder of a study: a second run of it is refused.
+    """Hold the folder of a study: a second run of it, or report of it, is refused.
 
     Args:
         study_dir: The folder.

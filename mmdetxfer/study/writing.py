@@ -14,6 +14,7 @@ from mmdetxfer.study.report import write_report
 from mmdetxfer.study.report_check import labelled, unresolved_numbers
 from mmdetxfer.study.report_text import plain
 from mmdetxfer.study.results import DECIDING, Results
+from mmdetxfer.study.running import hold
 from mmdetxfer.study.sections import (
     Failure,
     Label,
@@ -39,6 +40,11 @@ def write_study_report(
         command: What made the study, exactly.
         say: Told what happens.
     """
+    with hold(folder / 'report'):
+        return _write(plan, folder, command, say)
+
+
+def _write(plan: Plan, folder: Path, command: str, say: Callable[[str], None]) -> Path:
     results = Results(plan, folder, say)
     sections = [
         section for part in parts_of(plan.study) for section in part.sections(results)
@@ -221,17 +227,26 @@ def _provenance(results: Results) -> list[Section]:
 
 def _outside(results: Results) -> Line:
     """Return what is said of weights from outside: only the transfer varies."""
-    names = [
-        name
-        for name, one in results.study.candidates.items()
-        if one.as_configured or any(stage.file for stage in one.stages)
-    ]
-    if not names:
-        return ()
-    return (
-        f'{", ".join(names)}: weights from outside. Only the transfer varies with the '
-        'seed, and what is said is about those weights, not about their pre-training.',
-    )
+    files: dict[bool, list[str]] = {}
+    for name, one in results.study.candidates.items():
+        fixed = [stage for stage in one.stages if stage.file]
+        # A file for each seed is a pre-training that varies.
+        if one.as_configured or any('{seed}' not in stage.file for stage in fixed):
+            has_more = len(one.stages) > len(fixed)
+            files.setdefault(has_more, []).append(name)
+    line: Line = ()
+    if False in files:
+        line += (
+            f'{", ".join(files[False])}: weights from outside. Only the transfer '
+            'varies with the seed, and what is said is about those weights, not about '
+            'their pre-training. ',
+        )
+    if True in files:
+        line += (
+            f'{", ".join(files[True])}: begins with weights from outside, the same for '
+            'each seed; the stages after them vary.',
+        )
+    return line
 
 
 def _machine() -> dict[str, str]:

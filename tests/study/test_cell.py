@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -107,6 +108,29 @@ def test_a_lock_is_held_until_its_last_holder_ends(tmp_path):
     again.close()
 
 
+def test_a_lock_whose_folder_was_removed_is_not_had(tmp_path, monkeypatch):
+    """Between the opening and the lock, and for good or for a new one."""
+    folder = tmp_path / 'cell'
+    flock = locks.fcntl.flock
+
+    def removed(stream, kind):
+        monkeypatch.setattr(locks.fcntl, 'flock', flock)
+        shutil.rmtree(folder)
+        if is_new:
+            folder.mkdir()
+        return flock(stream, kind)
+
+    for is_new in (True, False):
+        folder.mkdir(exist_ok=True)
+        monkeypatch.setattr(locks.fcntl, 'flock', removed)
+        if is_new:
+            with try_lock(folder / 'lock'):
+                assert try_lock(folder / 'lock') is None
+        else:
+            with pytest.raises(UserError, match='expected a folder, it was removed'):
+                try_lock(folder / 'lock')
+
+
 def test_a_process_is_known_by_its_number_and_its_start():
     assert start_time(os.getpid()) == start_time(os.getpid()) > 0
     assert start_time(2**22 + 1) is None
@@ -161,3 +185,11 @@ def test_what_works_for_us_is_ended(tmp_path):
         assert work.wait(timeout=20) == -signal.SIGTERM
     finally:
         work.kill()
+
+
+def test_work_has_its_threads_and_keeps_its_memory_unless_told_otherwise():
+    found = cell.with_threads({'OMP_NUM_THREADS': '9', 'A': 'b'}, 2)
+    assert (found['OMP_NUM_THREADS'], found['MKL_NUM_THREADS']) == ('2', '2')
+    assert found['A'] == 'b' and int(found['MALLOC_TRIM_THRESHOLD_']) > 10**9
+    own = {'MALLOC_TRIM_THRESHOLD_': '5'}
+    assert cell.with_threads(own, 1)['MALLOC_TRIM_THRESHOLD_'] == '5'

@@ -63,6 +63,20 @@ def test_a_picture_of_the_same_size_is_the_same(data):
     assert fingerprint(data) == before
 
 
+def test_an_archive_left_beside_counts_by_name_and_size(data):
+    before = fingerprint(data)
+    (data / 'images.tar.gz').write_bytes(b'123')
+    with_it = fingerprint(data)
+    (data / 'images.tar.gz').write_bytes(b'321')
+    assert before != with_it == fingerprint(data)
+
+
+def test_a_link_to_a_folder_above_is_followed_once(data):
+    before = fingerprint(data)
+    (data / 'images' / 'up').symlink_to(data)
+    assert fingerprint(data) == before
+
+
 def test_a_kept_fingerprint_is_not_made_again(data, tmp_path, monkeypatch):
     """What has neither another time nor another size is not read."""
     kept = tmp_path / 'kept'

@@ -13,12 +13,15 @@ import time
 from functools import partial
 from pathlib import Path
 
+import killed_study
 import pytest
+from killed_study import KINDS, kill, processes_of, wait_for
 from toy_tool import KEYS, STEPS
 
 from mmdetxfer.study.records import read_records, without_volatile
 
 TOOL = Path(__file__).with_name('toy_tool.py')
+WORK = 'toy_tool.py {}'
 SECONDS = 60
 
 
@@ -32,34 +35,8 @@ def begin(folder: Path) -> subprocess.Popen:
     )
 
 
-def processes_of(folder: Path) -> dict[int, str]:
-    """Return what works for a study, by its number: what its command line says."""
-    found = {}
-    for path in Path('/proc').glob('[0-9]*/cmdline'):
-        try:
-            words = path.read_text().replace('\0', ' ')
-            cwd = os.readlink(path.with_name('cwd'))
-        except OSError:
-            continue
-        if str(folder) in words or cwd.startswith(str(folder)):
-            found[int(path.parent.name)] = words
-    return found
-
-
 def trainers(folder: Path) -> list[int]:
-    own = processes_of(folder)
-    return [pid for pid, words in own.items() if 'toy_tool.py ' + str(folder) in words]
-
-
-def snakemakes(folder: Path) -> list[int]:
-    return [pid for pid, w in processes_of(folder).items() if '-m snakemake' in w]
-
-
-def wait_for(claim, what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not claim():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
+    return list(killed_study.trainers(folder, WORK.format(folder)))
 
 
 def is_working(folder: Path, process: subprocess.Popen) -> bool:
@@ -98,27 +75,6 @@ def test_cells_run_in_order_each_once(whole):
     assert found['aaaa'][0]['threads'] == '1'
 
 
-def kill(folder: Path, process: subprocess.Popen, what: str) -> None:
-    """Send a SIGKILL to one part of a running study, or to all of it."""
-    if what == 'only study.py':
-        process.kill()
-    elif what == 'only Snakemake':
-        # What is at work may be left by the call before.
-        wait_for(lambda: snakemakes(folder) or process.poll() is not None, 'none began')
-        for pid in snakemakes(folder):
-            os.kill(pid, signal.SIGKILL)
-    elif what == 'only a training':
-        os.kill(random.choice(trainers(folder)), signal.SIGKILL)
-    else:
-        for pid in processes_of(folder):
-            os.kill(pid, signal.SIGKILL)
-    # Its children may live on; of itself nothing is left.
-    process.wait(timeout=SECONDS)
-
-
-KINDS = ('only study.py', 'only Snakemake', 'the whole group', 'only a training')
-
-
 @pytest.mark.parametrize('what', KINDS)
 def test_a_killed_study_ends_as_if_it_had_not_been(whole, tmp_path, what):
     """Twice, at random moments of its cells' work."""
@@ -127,7 +83,8 @@ def test_a_killed_study_ends_as_if_it_had_not_been(whole, tmp_path, what):
         wait_for(partial(is_working, tmp_path, process), 'no cell began')
         time.sleep(random.uniform(0, 1.2))
         if process.poll() is None and trainers(tmp_path):
-            kill(tmp_path, process, what)
+            kill(tmp_path, process, what, WORK.format(tmp_path))
+        # Its children may live on; of itself nothing is left.
         process.wait(timeout=SECONDS)
     finish(tmp_path)
     assert found_in(tmp_path) == found_in(whole)

@@ -9,6 +9,7 @@ import pytest
 import mmdetxfer
 from mmdetxfer.errors import UserError
 from mmdetxfer.study import plan as planning
+from mmdetxfer.study import resolved
 from mmdetxfer.study.cells import Machine, named_cell
 from mmdetxfer.study.fingerprint import UNKNOWN
 from mmdetxfer.study.plan import COVERS, PROTOCOLS, missing_inputs, planned
@@ -223,11 +224,58 @@ def test_a_file_from_outside_counts_by_its_content(configs, tmp_path):
     assert len({absent, one, key()}) == 3
 
 
+def test_moved_data_are_the_same_cells(configs, tmp_path):
+    """By another name at another place, and a config that says so."""
+    before = set(plan_of(study_of(configs), tmp_path).cells)
+    (tmp_path / 'data').rename(tmp_path / 'moved')
+    for path in configs:
+        text = Path(path).read_text()
+        Path(path).write_text(text.replace(f'{tmp_path}/data', f'{tmp_path}/moved'))
+    resolved._read.cache_clear()
+    resolved._known.clear()
+    assert set(plan_of(study_of(configs), tmp_path).cells) == before
+
+
+def test_timm_counts_where_a_backbone_is_of_it(configs, tmp_path, monkeypatch):
+    def keys():
+        plan = plan_of(study_of(configs), tmp_path)
+        return {use.candidate: use.key for use in plan.used('final')}
+
+    text = "model = dict(type='Anything', backbone=dict(type='TIMMBackbone'))\n"
+    with open(configs[1], 'a') as config:
+        config.write(text)
+    resolved._read.cache_clear()
+    resolved._known.clear()
+    before = keys()
+    monkeypatch.setattr(planning, '_version', lambda name: f'another {name}')
+    after = keys()
+    # That of torch and the hosts is kept.
+    assert before['cls'] == after['cls'] and before['cls-det'] != after['cls-det']
+
+
+def test_all_that_is_missing_is_named(configs, tmp_path):
+    """Data of the rest and of probes, and weights that a config begins with."""
+    probed = tmp_path / 'probed.py'
+    probed.write_text(Path(configs[0]).read_text().replace('/data', '/of_probes'))
+    rest = {'train_dataloader.dataset.data_root': 'of_the_rest'}
+    study = with_target(with_trials(study_of(configs)), rest=rest)
+    weights = {'model.init_cfg': dict(type='Pretrained', checkpoint='none.pth')}
+    study = with_target(study, loaded=weights, scratch=weights)
+    probes = dict(targets=dict(p=dict(config=str(probed))), layers=['Conv5:1'])
+    plan = plan_of(replace(study, probes=probes), tmp_path)
+    missing = missing_inputs(plan)
+    found = {use.role: missing.get(use.key, []) for use in plan.uses}
+    assert found['pretrain'] == []
+    assert found['trial'] == ['of_the_rest', 'none.pth']
+    assert found['final'] == ['none.pth']
+    assert found['probe'] == [str(tmp_path / 'of_probes')]
+
+
 def test_missing_data_are_named(configs, tmp_path):
     (tmp_path / 'data').rename(tmp_path / 'gone')
     plan = plan_of(study_of(configs), tmp_path)
     assert missing_inputs(plan).keys() == plan.cells.keys()
-    assert set(plan.cells[next(iter(plan.cells))].content['data'].values()) == {UNKNOWN}
+    assert set(plan.cells[next(iter(plan.cells))].content['data']) == {UNKNOWN}
 
 
 def test_how_a_candidate_begins_decides_its_options(configs, tmp_path):

@@ -52,6 +52,8 @@ def test_paths_workers_and_logs_are_left_out(path):
         'load_from': None,
         'train_dataloader.num_workers': 0,
         'default_hooks.logger.interval': 50,
+        'default_hooks.checkpoint.interval': 2,
+        'env_cfg': dict(dist_cfg=dict(backend='gloo')),
         'log_level': 'WARNING',
         'randomness': dict(seed=3),
         # The same data, laid elsewhere.
@@ -70,7 +72,8 @@ def test_paths_workers_and_logs_are_left_out(path):
         {'optim_wrapper.optimizer.lr': 0.2},
         {'train_dataloader.batch_size': 4},
         {'train_dataloader.dataset.datasets.0.ann_file': 'c.txt'},
-        {'default_hooks.checkpoint.interval': 2},
+        {'env_cfg': dict(cudnn_benchmark=True)},
+        {'randomness': dict(seed=3, deterministic=True)},
         {'model': dict(type='Anything')},
     ],
 )

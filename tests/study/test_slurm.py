@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from toy_tool import KEYS
+from toy_tool import KEYS, toy_plan
 
 from mmdetxfer.study.cell import Launch
+from mmdetxfer.study.machine import default_jobs
 from mmdetxfer.study.records import read_records
 from mmdetxfer.study.running import Settings, resources_of
 
@@ -78,11 +79,17 @@ def test_a_termination_cancels_the_jobs(slurm, tmp_path):
         time.sleep(0.5)
 
 
-def test_a_job_asks_for_what_its_launch_needs():
-    """Two ranks of srun with a GPU each, and room for both."""
+def test_a_job_asks_for_what_its_launch_needs(tmp_path):
+    """Two ranks of srun with a GPU each, and room for both, and for two loaders."""
+    config = tmp_path / 'config.py'
+    config.write_text('train_dataloader = dict(num_workers=2)')
+    plan = toy_plan(tmp_path)
+    plan.cells['aaaa'].spec.update(config=str(config), options={})
     launch = Launch(launcher='slurm', gpus=2)
-    assert resources_of(Settings('slurm', launch)) == dict(
-        mem_mb=32_000, gres='gpu:2', tasks=2
+    assert resources_of(Settings('slurm', launch), plan) == dict(
+        mem_mb=32_000, cpus_per_task=3, gres='gpu:2', tasks=2
     )
-    assert resources_of(Settings('slurm')) == dict(mem_mb=16_000)
-    assert resources_of(Settings('local', launch)) == {}
+    found = resources_of(Settings('slurm'), toy_plan(tmp_path))
+    assert found == dict(mem_mb=16_000, cpus_per_task=1)
+    assert resources_of(Settings('local', launch), plan) == {}
+    assert default_jobs(plan, 2, 'slurm') == 100

@@ -39,7 +39,7 @@ model = dict(
     roi_head=dict(
         type='mmdetxfer.ChipRoIHead',
         num_places=num_proposals,
-        bbox_roi_extractor=dict(out_channels=256),
+        bbox_roi_extractor=dict(type='mmdetxfer.MatrixRoIExtractor', out_channels=256),
         bbox_head=dict(
             in_channels=256,
             reg_class_agnostic=True,

@@ -46,7 +46,8 @@ def _table(results: Results, costs: dict[str, dict]) -> Table:
         lines.append(tuple(cells))
     note = (
         'Multiply-adds forward and backward, of one iteration times all; seconds as '
-        'they were here, beside whatever else ran.',
+        'they were here, beside whatever else ran. Weights that a config of a '
+        "pre-training itself begins with, such as a host's, are not among it.",
     )
     unseen = sorted({name for row in costs.values() for name in row['not_counted']})
     if unseen:
