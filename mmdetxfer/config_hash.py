@@ -4,11 +4,11 @@ import hashlib
 import json
 from pathlib import Path
 
-from mmengine.config import Config
+from mmdetxfer.config_files import read_config_file
 
 
 def config_hash(path: str | Path) -> str:
     """Return a hash of a config, all that it inherits, comments left out."""
-    content = Config.fromfile(path).to_dict()
+    content = read_config_file(path).to_dict()
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmdetxfer.checkpoints.settle_convention import weights_named_in
+from mmdetxfer.config_files import read_config_file
 from mmdetxfer.errors import UserError
 from mmdetxfer.probes import ProbeSettings
 
@@ -176,7 +177,7 @@ def _check_network(where: str, one: Candidate) -> None:
             _check_file(where, checkpoint)
     begins = one.checkpoint
     if begins is None:
-        begins = next(weights_named_in(Config.fromfile(one.config)), None)
+        begins = next(weights_named_in(read_config_file(one.config)), None)
     if begins is not None and '{seed}' not in begins and len(one.seeds) > 1:
         raise UserError(
             f'{where}: expected {{seed}} in its checkpoint, or one seed: {begins} is '

@@ -19,6 +19,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from mmdetxfer.checkpoints.loading_schemes import install_safe_loading
 from mmdetxfer.checkpoints.reading import trust_checkpoints
 from mmdetxfer.checkpoints.settle_convention import settle_convention
+from mmdetxfer.config_files import read_config_file
 from mmdetxfer.engine.cpu_ranks import join_cpu_ranks
 from mmdetxfer.engine.exact_config import inexact_parts
 from mmdetxfer.engine.exact_runner import ExactRunner
@@ -172,7 +173,7 @@ def _config_at(path: str) -> Config:
             f'config not found: expected a file at {path}; check the path '
             '(mim train mmdetxfer NAME looks it up by its name)'
         )
-    return Config.fromfile(path)
+    return read_config_file(path)
 
 
 def _prepare(cfg: Config, purpose: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from mmengine.config import Config, DictAction
 from rich.table import Table
 
+from mmdetxfer.config_files import read_config_file
 from mmdetxfer.errors import UserError
 from mmdetxfer.json_lines import write_json_lines
 
@@ -55,7 +56,7 @@ def read_config(config: str, cfg_options: Sequence[str] | Mapping[str, Any]) -> 
     """
     if not Path(config).is_file():
         raise UserError(f'config not found: expected a file at {config}')
-    cfg = Config.fromfile(config)
+    cfg = read_config_file(config)
     if isinstance(cfg_options, Mapping):
         cfg.merge_from_dict(copy.deepcopy(dict(cfg_options)))
         return cfg

@@ -166,12 +166,12 @@ def read_study(path: str | Path, cfg_options: Options | None = None) -> Study:
         cfg_options: Overrides.
     """
     # What only runs cells starts without it.
-    from mmengine.config import Config
+    from mmdetxfer.config_files import read_config_file
 
     path = Path(path)
     if not path.is_file():
         raise UserError(f'study not found: expected a config file at {path}')
-    cfg = Config.fromfile(path)
+    cfg = read_config_file(path)
     cfg.merge_from_dict(dict(cfg_options or {}))
     content = {k: v for k, v in cfg.to_dict().items() if not k.startswith('_')}
     content.setdefault('name', path.stem)

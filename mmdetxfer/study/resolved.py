@@ -14,6 +14,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmdetxfer.config_files import read_config_file
 from mmdetxfer.errors import UserError
 
 _ABSENT = 'path'
@@ -38,7 +39,7 @@ _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 def _read(path: str) -> Config:
     if not Path(path).is_file():
         raise UserError(f'config not found: expected a file at {path}')
-    return Config.fromfile(path)
+    return read_config_file(path)
 
 
 def config_with(path: str, options: Mapping[str, Any]) -> Config:

@@ -1,0 +1,63 @@
+"""Which of Li et al.'s tables show on the embedded world? The twin of li2019.py.
+
+What embedded_seeds.py has, whose cells it shares, with detection from scratch as a
+candidate too, and fine-tuning and probes of all three classification targets (Tables 5,
+6 and 8).
+
+Command: python tools/study.py run configs/studies/embedded_li2019.py
+Data: bash tools/quickstart.sh draws it
+Expected: not measured yet.
+"""
+
+_base_ = './embedded_seeds.py'
+
+_fine_tuned = 'configs/transfer_cls/r18-c5_1xb32-200i_world-NAME.py'
+_rate = 'optim_wrapper.optimizer.lr'
+_decay = 'optim_wrapper.optimizer.weight_decay'
+
+
+def _classification(name, split, words):
+    return dict(
+        task='classification',
+        words=words,
+        config=_fine_tuned.replace('NAME', name),
+        scratch=dict(load_from=None, custom_hooks=[]),
+        longer={'train_cfg.max_iters': 400, 'param_scheduler.0.T_max': 400},
+        settings=[
+            {_rate: rate, _decay: decay}
+            for rate in (0.01, 0.03, 0.1, 0.3)
+            for decay in (0.0001, 0.001)
+        ],
+        part={'train_dataloader.dataset.part': 'learn'},
+        rest={
+            'test_dataloader.dataset.part': 'held_out',
+            'test_dataloader.dataset.dataset.split': split,
+        },
+    )
+
+
+candidates = {
+    'det': dict(
+        words='detection on chips of the very same images, from scratch',
+        stages=[
+            dict(
+                config='configs/sniper/sniper_r18-c4c5_1xb16-4e_world-imagenet-loc.py',
+                options={
+                    'train_cfg.max_epochs': 3,
+                    'train_cfg.val_interval': 3,
+                    'param_scheduler.1.milestones': [2],
+                },
+            )
+        ],
+    )
+}
+targets = dict(
+    sun397=_classification('sun397', 'train', 'sixteen scenes'),
+    flowers102=_classification('flowers102', 'trainval', 'ten flowers'),
+)
+probes = dict(
+    targets={
+        name: dict(config=_fine_tuned.replace('NAME', name), has_all_classes=False)
+        for name in ('sun397', 'flowers102')
+    }
+)

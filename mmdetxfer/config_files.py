@@ -1,0 +1,50 @@
+"""Reads configs, those of hosts where they lie instead of by way of all metafiles.
+
+For every ``_base_ = 'mmdet::...'`` mmengine 0.10.7 parses all of the host's metafiles,
+85 and more, a fifth of a second; a plan of a study reads a hundred of these.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from unittest import mock
+
+from mmengine.config import Config
+
+_by_metafiles = Config._get_cfg_path
+
+
+def read_config_file(path: str | Path) -> Config:
+    """Return ``Config.fromfile`` of a file, sooner.
+
+    Args:
+        path: Of the config.
+    """
+    with _found_where_they_lie():
+        return Config.fromfile(path)
+
+
+@contextlib.contextmanager
+def _found_where_they_lie() -> Iterator[None]:
+    with mock.patch.object(Config, '_get_cfg_path', staticmethod(_place)):
+        yield
+
+
+def _place(name: str, file: str) -> tuple[str, str | None]:
+    """Return the path of a config, and the scope of its host."""
+    scope, is_of_host, rest = name.partition('::')
+    if is_of_host:
+        place = _configs_of(scope) / rest
+        if place.is_file():
+            return str(place), scope
+    # Of this repository, an unusual host's, or not there: mmengine has the words.
+    return _by_metafiles(name, file)
+
+
+@cache
+def _configs_of(scope: str) -> Path:
+    spec = find_spec(scope) if scope.isidentifier() else None
+    folders = spec.submodule_search_locations if spec else None
+    return Path(next(iter(folders or ['none']))) / '.mim' / 'configs'
