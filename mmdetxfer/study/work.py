@@ -10,19 +10,12 @@ import contextlib
 import json
 import math
 import os
-import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from torch import Tensor
-
-from mmdetxfer.checkpoints.reading import read_checkpoint
-from mmdetxfer.checkpoints.receipt import joint_hash, tensor_hash
-from mmdetxfer.engine.cost_hook import COST
-from mmdetxfer.engine.transfer_hook import RECEIPT
 from mmdetxfer.errors import NonfiniteLossError, UserError, one_line_errors
 from mmdetxfer.study.cells import PRETRAIN, PROBE
 from mmdetxfer.study.files import (
@@ -35,6 +28,7 @@ from mmdetxfer.study.files import (
 )
 from mmdetxfer.study.locks import end_with_parent
 from mmdetxfer.study.plan import PROTOCOLS, versions
+from mmdetxfer.study.provenance import commit, provenance, weights_hash
 from mmdetxfer.study.records import write_records
 from mmdetxfer.study.resolved import config_with, half_batch
 from mmdetxfer.study.scores import mean_score, scores_of, validation_rows
@@ -77,7 +71,7 @@ def work(folder: Path, args: argparse.Namespace) -> None:
             volatile=dict(
                 seconds=_seconds(folder, time.time() - begun),
                 host=os.uname().nodename,
-                commit=_commit(),
+                commit=commit(),
             ),
         )
         write_records(folder, head, rows)
@@ -98,16 +92,6 @@ def _seconds(folder: Path, seconds: float) -> float:
     path = folder / 'spent.json'
     spent = json.loads(path.read_text()) if path.is_file() else 0.0
     return round(spent + seconds, 1)
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ['git', 'rev-parse', 'HEAD'],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parent,
-    )
-    return done.stdout.strip() or 'unknown'
 
 
 class Run:
@@ -208,7 +192,7 @@ class Run:
         rows = self._test(common, options) if self.spec.get('test') else []
         if not self.is_first:
             return [], {}
-        return [*rows, *validation_rows(training)], self._provenance()
+        return [*rows, *validation_rows(training)], provenance(self.folder, self.spec)
 
     def tried(self) -> tuple[list[dict], dict]:
         """Train and test as a trial: one that diverges has scores, the worst."""
@@ -292,19 +276,6 @@ class Run:
         own = {**self.spec['options'], **tested['options']}
         return scores_of(self.spec['task'], self.spec['config'], own, out)
 
-    def _provenance(self) -> dict[str, Any]:
-        training = self.folder / TRAINING
-        trained = json.loads((self.folder / TRAINED).read_text())
-        head = dict(
-            weights_sha256=trained['weights_sha256'],
-            begins_with=self.spec['begins'],
-            data=self.spec['data'],
-            cost=_json(training / COST),
-            receipt=_short_receipt(_json(training / RECEIPT)),
-        )
-        chosen = _json(self.folder / CHOSEN)
-        return {**head, **({'chosen': chosen} if chosen else {})}
-
     def probed(self) -> tuple[list[dict], dict]:
         """Probe all layers on all targets; return scores and provenance."""
         from mmdetxfer.study.probe_cell import probe_rows
@@ -318,37 +289,6 @@ class Run:
             begins_with=self.spec['begins'],
             data=self.spec['data'],
         )
-
-
-def weights_hash(path: Path) -> str:
-    """Return a hash of the tensors of a checkpoint.
-
-    Its file has times in it, and is another one whenever it is made again.
-
-    Args:
-        path: Of the checkpoint.
-    """
-    state = read_checkpoint(str(path))
-    state = state.get('state_dict', state)
-    return joint_hash(
-        {
-            name: tensor_hash(value)
-            for name, value in state.items()
-            if isinstance(value, Tensor)
-        }
-    )
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text()) if path.is_file() else None
-
-
-def _short_receipt(receipt: Mapping | None) -> dict | None:
-    """Return what of a receipt a record needs; the file has every part."""
-    if receipt is None:
-        return None
-    keys = ('loaded_share_of_kept', 'placed_share_of_file', 'input_convention')
-    return {key: receipt[key] for key in keys if key in receipt}
 
 
 @one_line_errors

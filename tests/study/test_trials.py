@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from mmdetxfer.errors import UserError
+from mmdetxfer.study.provenance import weights_hash
 from mmdetxfer.study.records import write_records
-from mmdetxfer.study.work import Run, weights_hash
+from mmdetxfer.study.work import Run
 
 HEAD = dict(what='x', config='', seed=0, weights_sha256=None, data={}, versions={})
 
