@@ -46,7 +46,8 @@ def probe(args: argparse.Namespace) -> None:
         read_config,
         write_tables,
     )
-    from mmdetxfer.evaluation.probe_tables import layouts, probed_tables
+    from mmdetxfer.evaluation.probe_layouts import layouts
+    from mmdetxfer.evaluation.probe_tables import probed_tables
     from mmdetxfer.plots import draw_groups, draw_layers
     from mmdetxfer.probe_plan import read_plan
 
