@@ -9,7 +9,9 @@ imported.
 import functools
 import gc
 
-from mmengine.config import Config, config, utils
+from mmengine.config import Config, utils
+
+from mmdetxfer.config_files import format_texts_once
 
 HOSTS = ('mmdet', 'mmseg', 'mmpretrain')
 
@@ -19,16 +21,7 @@ def parse_and_format_once() -> None:
     if hasattr(utils.load, 'cache_info'):
         return
     utils.load = functools.cache(utils.load)
-    format_code = config.FormatCode
-
-    @functools.cache
-    def formatted(text: str, settings: tuple) -> tuple:
-        return format_code(text, **{name: dict(value) for name, value in settings})
-
-    def format_once(text: str, style_config: dict) -> tuple:
-        return formatted(text, (('style_config', tuple(style_config.items())),))
-
-    config.FormatCode = format_once
+    format_texts_once()
 
 
 def pass_over_imports() -> None:

@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.config import config as mmengine_config
 
-from mmdetxfer.config_files import read_config_file
+from mmdetxfer.config_files import format_texts_once, read_config_file
 
 BASES = (
     # With a metafile and without, of each host, and one of this repository.
@@ -42,3 +42,20 @@ def test_what_is_not_there_is_mmengines_to_say(tmp_path, base):
     with pytest.raises(type(expected.value)) as found:
         read_config_file(path)
     assert str(found.value) == str(expected.value)
+
+
+def test_a_text_is_formatted_once(monkeypatch):
+    formatted = []
+
+    def counting(text, style_config):
+        formatted.append((text, style_config))
+        return text, True
+
+    monkeypatch.setattr(mmengine_config, 'FormatCode', counting)
+    format_texts_once()
+    format_texts_once()
+    cfg = Config(dict(a=1))
+    assert cfg.pretty_text == cfg.pretty_text == 'a=1' and len(formatted) == 1
+    cfg.a = 2
+    assert 'a=2' in cfg.pretty_text and len(formatted) == 2
+    assert formatted[0][1]['based_on_style'] == 'pep8'

@@ -19,7 +19,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from mmdetxfer.checkpoints.loading_schemes import install_safe_loading
 from mmdetxfer.checkpoints.reading import trust_checkpoints
 from mmdetxfer.checkpoints.settle_convention import settle_convention
-from mmdetxfer.config_files import read_config_file
+from mmdetxfer.config_files import format_texts_once, read_config_file
 from mmdetxfer.engine.cpu_ranks import join_cpu_ranks
 from mmdetxfer.engine.exact_config import inexact_parts
 from mmdetxfer.engine.exact_runner import ExactRunner
@@ -178,6 +178,7 @@ def _config_at(path: str) -> Config:
 
 def _prepare(cfg: Config, purpose: str) -> None:
     """Check, join the ranks, and settle the input convention."""
+    format_texts_once()
     check_before_building(cfg, purpose)
     install_safe_loading()
     if cfg.launcher != 'none' and not is_distributed():

@@ -10,6 +10,7 @@ this is the interval of ``bootstrap``.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -112,18 +113,29 @@ def _joint_share(
 
     if sum(np.isfinite(one.degrees) for one in alone.values()) < 2:
         return 1 - level
-    rng = np.random.default_rng(0)
-    normal = rng.multivariate_normal(
+    normal = np.random.default_rng(0).multivariate_normal(
         np.zeros(len(alone)), correlation, size=_NUM_DRAWS, method='eigh'
     )
-    # One draw of the unknown scale serves all, each with its degrees of freedom.
-    uniform = rng.random(_NUM_DRAWS)
     shares = []
     for place, one in enumerate(alone.values()):
         if not np.isfinite(one.degrees):
             # Nothing of it varies: it is never the one that misses.
             continue
-        scale = np.sqrt(stats.chi2.ppf(uniform, one.degrees) / one.degrees)
-        values = np.abs(normal[:, place]) / scale
+        values = np.abs(normal[:, place]) / _scales(len(alone), one.degrees)
         shares.append(2 * stats.t.sf(values, one.degrees))
     return float(np.quantile(np.min(shares, axis=0), 1 - level))
+
+
+@lru_cache(maxsize=64)
+def _scales(num_candidates: int, degrees: float) -> np.ndarray:
+    """Return draws of the unknown scale, of which one serves all candidates.
+
+    Many comparisons have the same degrees of freedom, and the quantiles take longest.
+    """
+    from scipy import stats
+
+    rng = np.random.default_rng(0)
+    # Those of the candidates come first.
+    rng.standard_normal((_NUM_DRAWS, num_candidates))
+    uniform = rng.random(_NUM_DRAWS)
+    return np.sqrt(stats.chi2.ppf(uniform, degrees) / degrees)
