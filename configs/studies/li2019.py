@@ -8,7 +8,8 @@ folder say how the data sets are laid out.
 Command: python tools/study.py plan configs/studies/li2019.py (then run, with --launcher
 pytorch --gpus 8, or --executor slurm)
 Expected: not measured here. Published: VOC07 AP70 of 76.3 (ImageNet-Cls), 80.0
-(ImageNet-Loc), 80.7 (COCO) and 81.1 (OpenImages); its embedded twin is embedded.py.
+(ImageNet-Loc), 80.7 (COCO) and 81.1 (OpenImages); its embedded twin is
+embedded_li2019.py.
 """
 
 _sniper = 'configs/sniper/sniper_r50-c4c5'
