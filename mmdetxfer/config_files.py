@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from mmengine.config import Config, config
+from mmengine.config.utils import MODULE2PACKAGE
 
 _by_metafiles = Config._get_cfg_path
 
@@ -36,7 +38,7 @@ def _found_where_they_lie() -> Iterator[None]:
 def _place(name: str, file: str) -> tuple[str, str | None]:
     """Return the path of a config, and the scope of its host."""
     scope, is_of_host, rest = name.partition('::')
-    if is_of_host:
+    if is_of_host and scope in MODULE2PACKAGE:
         place = _configs_of(scope) / rest
         if place.is_file():
             return str(place), scope
@@ -46,7 +48,7 @@ def _place(name: str, file: str) -> tuple[str, str | None]:
 
 @cache
 def _configs_of(scope: str) -> Path:
-    spec = find_spec(scope) if scope.isidentifier() else None
+    spec = find_spec(scope)
     folders = spec.submodule_search_locations if spec else None
     return Path(next(iter(folders or ['none']))) / '.mim' / 'configs'
 
@@ -58,11 +60,12 @@ def format_texts_once() -> None:
         return
 
     @cache
-    def formatted(text: str, settings: tuple) -> tuple:
-        return format_code(text, **{name: dict(value) for name, value in settings})
+    def formatted(text: str, style: tuple, settings: tuple) -> tuple:
+        return format_code(text, style_config=dict(style), **dict(settings))
 
-    def format_once(text: str, style_config: dict) -> tuple:
-        return formatted(text, (('style_config', tuple(style_config.items())),))
+    def format_once(text: str, style_config: dict, **settings: Any) -> tuple:
+        style = tuple(style_config.items())
+        return formatted(text, style, tuple(settings.items()))
 
     format_once.kept = formatted
     config.FormatCode = format_once

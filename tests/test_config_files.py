@@ -47,8 +47,8 @@ def test_what_is_not_there_is_mmengines_to_say(tmp_path, base):
 def test_a_text_is_formatted_once(monkeypatch):
     formatted = []
 
-    def counting(text, style_config):
-        formatted.append((text, style_config))
+    def counting(text, style_config, verify=False):
+        formatted.append((text, style_config, verify))
         return text, True
 
     monkeypatch.setattr(mmengine_config, 'FormatCode', counting)
@@ -59,3 +59,6 @@ def test_a_text_is_formatted_once(monkeypatch):
     cfg.a = 2
     assert 'a=2' in cfg.pretty_text and len(formatted) == 2
     assert formatted[0][1]['based_on_style'] == 'pep8'
+    # As mmengine calls older versions.
+    mmengine_config.FormatCode('x', style_config={}, verify=True)
+    assert formatted[2] == ('x', {}, True)

@@ -1,8 +1,8 @@
 """Which of Li et al.'s tables show on the embedded world? The twin of li2019.py.
 
-What embedded_seeds.py has, whose cells it shares, with detection from scratch as a
-candidate too, and fine-tuning and probes of all three classification targets (Tables 5,
-6 and 8).
+What embedded_seeds.py has, whose trainings it shares, with detection from scratch as a
+candidate too (it costs a third more than classification), and fine-tuning and probes of
+all three classification targets (Tables 5, 6 and 8).
 
 Command: python tools/study.py run configs/studies/embedded_li2019.py
 Data: bash tools/quickstart.sh draws it

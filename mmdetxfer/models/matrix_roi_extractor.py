@@ -68,6 +68,8 @@ def roi_align_gradient(
         aligned: Whether pixels have their centres at halves.
     """
     (number, channels, height, width), bins = shape, gradient.shape[2:]
+    if not len(rois):
+        return gradient.new_zeros(shape)
     corners = rois[:, 1:] * spatial_scale - 0.5 * aligned
     left, top, right, bottom = corners.unbind(1)
     if not aligned:

@@ -55,7 +55,8 @@ _OUT_OF_MEMORY = (
     'MemoryError',
 )
 _MEMORY = dict(
-    MALLOC_MMAP_THRESHOLD_=str(2**30),
+    # More is refused by glibc before 2.35, and all of it with it.
+    MALLOC_MMAP_THRESHOLD_=str(2**25),
     MALLOC_TRIM_THRESHOLD_=str(2**31),
     MALLOC_TOP_PAD_=str(2**26),
 )
@@ -233,6 +234,9 @@ def _command(folder: Path, launch: Launch, halved: bool) -> list[str]:
     if launch.launcher == 'slurm':
         # Within a job, Snakemake's own step holds what this one would wait for.
         srun = ['srun', f'--ntasks={ranks}', '--overlap', '--kill-on-bad-exit=1']
+        # Of its job srun takes the tasks alone.
+        cpus = os.environ.get('SLURM_CPUS_PER_TASK')
+        srun += [f'--cpus-per-task={cpus}'] if cpus else []
         return [*srun, sys.executable, '-u', *work]
     return [sys.executable, *work]
 

@@ -70,26 +70,34 @@ def _entries(root: Path) -> Iterator[tuple[str, int, int]]:
         stat = root.stat()
         yield '.', stat.st_size, stat.st_mtime_ns
         return
-    found = []
-    # A link to a folder above would be followed for ever.
-    seen: set[str] = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            folders.clear()
+    yield from sorted(_below(root, '', ()))
+
+
+def _below(folder: Path, name: str, above: tuple[str, ...]) -> Iterator:
+    """Yield all files below a folder, by the names on the way there.
+
+    Args:
+        folder: The folder.
+        name: Its own, from the root.
+        above: Where it and those above it really are: a link to one of these would be
+            followed for ever.
+    """
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    for entry in os.scandir(folder):
+        if entry.name.startswith('.'):
             continue
-        seen.add(real)
-        folders[:] = sorted(one for one in folders if not one.startswith('.'))
-        for name in files:
-            if not name.startswith('.'):
-                try:
-                    stat = os.stat(os.path.join(folder, name))
-                except FileNotFoundError:
-                    # A link to nothing, or a file that another process removes.
-                    continue
-                place = os.path.relpath(os.path.join(folder, name), root)
-                found.append((place, stat.st_size, stat.st_mtime_ns))
-    yield from sorted(found)
+        place = f'{name}{entry.name}'
+        try:
+            if entry.is_dir():
+                yield from _below(Path(entry), f'{place}/', (*above, real))
+                continue
+            stat = entry.stat()
+        except FileNotFoundError:
+            # A link to nothing, or a file that another process removes.
+            continue
+        yield place, stat.st_size, stat.st_mtime_ns
 
 
 def _digest(lines: list[str]) -> str:

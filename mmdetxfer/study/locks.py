@@ -28,6 +28,19 @@ def try_lock(path: Path) -> Any:
     Args:
         path: The lock's file; its folder exists.
     """
+    for _ in range(5):
+        stream = _locked(path)
+        if stream is None or _is_at(stream, path):
+            return stream
+        # Its folder was removed before the lock was had: another file is there now.
+        stream.close()
+    raise UserError(
+        f'{path}: expected a file system with locks, this one shows another file each '
+        'time; take another with --work-dirs'
+    )
+
+
+def _locked(path: Path) -> Any:
     try:
         stream = open(path, 'a')
     except FileNotFoundError as error:
@@ -50,10 +63,6 @@ def try_lock(path: Path) -> Any:
             f'{path}: expected a file system with locks, got {error.strerror}; take '
             'another with --work-dirs'
         ) from error
-    if not _is_at(stream, path):
-        # Its folder was removed before the lock was had: another file is there now.
-        stream.close()
-        return try_lock(path)
     return stream
 
 

@@ -9,7 +9,7 @@ the hosts, and a protocol number for its kind. A plan needs no data: what is abs
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -88,12 +88,25 @@ def _version(name: str) -> str:
         return 'not installed'
 
 
-def _versions_for(form: Mapping) -> dict[str, str]:
-    """Return the versions that the numbers of a config depend on."""
-    backbone = str((form.get('model') or {}).get('backbone'))
-    if 'timm' in backbone.lower():
+def versions_for(form: Mapping) -> dict[str, str]:
+    """Return the versions that the numbers of a config depend on.
+
+    Args:
+        form: Of ``normal_form``.
+    """
+    if any('timm' in kind.lower() for kind in _types_in(form.get('model'))):
         return {**versions(), 'timm': _version('timm')}
     return versions()
+
+
+def _types_in(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        if isinstance(node.get('type'), str):
+            yield node['type']
+        node = list(node.values())
+    if isinstance(node, list):
+        for one in node:
+            yield from _types_in(one)
 
 
 def planned(
@@ -261,7 +274,11 @@ class _Planner:
             weights=[self._file(one) for one in weights],
             input_convention=begins.get('input_convention'),
             seed=spec['seed'],
-            data=[self._fingerprint(path) for path in data],
+            # Two that are not there must not be the same.
+            data=[
+                f'{one}: {path}' if one == UNKNOWN else one
+                for path, one in ((path, self._fingerprint(path)) for path in data)
+            ],
             test=spec.get('test'),
             choices=spec.get('choices'),
             choosing=spec.get('choosing'),
@@ -269,7 +286,7 @@ class _Planner:
             threads=self.study.threads,
             world_size=self.machine.world_size,
             device=self.machine.device,
-            versions=_versions_for(form),
+            versions=versions_for(form),
         )
         text = json.dumps(content, sort_keys=True, default=str)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -285,7 +302,11 @@ class _Planner:
             world_size=self.machine.world_size,
             device=self.machine.device,
         )
-        local = [Path(one) for one in (*files, *weights) if '://' not in one]
+        local = [
+            Path(one)
+            for one in (*files, *weights)
+            if '://' not in one and not one.endswith('(pretrained=True)')
+        ]
         reads = (*data, *local)
         cell = Cell(key, whole, tuple(dict.fromkeys(needs)), content, reads)
         return self.plan.cells.setdefault(key, cell)

@@ -296,6 +296,7 @@ def _check_target(study: Study, name: str, target: Target, need: Any) -> None:
         f'{name}: chosen settings for {", ".join(study.candidates)} or all, got '
         f'{", ".join(unknown)}',
     )
+    _check_clashes(name, target, need)
     is_chosen = {
         (one.tried_as or key) in target.chosen or 'all' in target.chosen
         for key, one in study.candidates.items()
@@ -305,6 +306,21 @@ def _check_target(study: Study, name: str, target: Target, need: Any) -> None:
         f'{name}: the same number of trials for every candidate, chosen settings are '
         f'for {", ".join(target.chosen)} alone',
     )
+
+
+def _check_clashes(name: str, target: Target, need: Any) -> None:
+    """Refuse options that settings name too: one of the two would do nothing."""
+    settings = {key for one in target.settings for key in one}
+    settings |= {key for one in target.chosen.values() for key in one}
+    others = dict(
+        longer=target.longer,
+        part=target.part,
+        rest=target.rest,
+        fractions={key for one in target.fractions.values() for key in one},
+    )
+    for word, options in others.items():
+        both = ', '.join(sorted(settings.intersection(options)))
+        need(not both, f'{name}: {word} without what its settings name, got {both}')
 
 
 def tried(study: Study, candidate: str, target: Target) -> Sequence[Options]:

@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmdetxfer.config_files import read_config_file
 from mmdetxfer.errors import UserError
 
-_ABSENT = 'path'
+_ROOT, _ABSENT = 'root', 'path'
 _TOP = (
     'work_dir',
     'load_from',
@@ -31,7 +31,8 @@ _TOP = (
     'data_root',
 )
 _LOADER = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
-_HOOKS = ('logger', 'visualization', 'timer', 'checkpoint')
+_HOOKS = ('logger', 'visualization', 'timer')
+_CHECKPOINT = ('interval', 'by_epoch', 'max_keep_ckpts', 'out_dir')
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -84,7 +85,9 @@ def normal_form(cfg: Config) -> dict:
 
 def _form(cfg: Config) -> dict:
     content = copy.deepcopy(cfg.to_dict())
-    roots = sorted({str(root) for root in data_roots(cfg)}, key=len, reverse=True)
+    # Which loader reads which, whatever they are called.
+    names = {str(root): f'{_ROOT} {k}' for k, root in enumerate(data_roots(cfg))}
+    roots = dict(sorted(names.items(), key=lambda one: len(one[0]), reverse=True))
     for key in _TOP:
         content.pop(key, None)
     # The seed is the chain's; of the environment only this changes numbers.
@@ -95,8 +98,14 @@ def _form(cfg: Config) -> dict:
         for loader in _listed(content.get(key)):
             for name in _LOADER:
                 loader.pop(name, None)
+    hooks = content.get('default_hooks') or {}
     for name in _HOOKS:
-        (content.get('default_hooks') or {}).pop(name, None)
+        hooks.pop(name, None)
+    checkpoint = hooks.get('checkpoint') or {}
+    # Without the last one, how often decides which weights are tested.
+    if checkpoint.get('save_last', True):
+        for name in _CHECKPOINT:
+            checkpoint.pop(name, None)
     return _without_paths(content, roots)
 
 
@@ -104,15 +113,15 @@ def _listed(value: Any) -> list:
     return value if isinstance(value, list) else [value] if value else []
 
 
-def _without_paths(node: Any, roots: list[str]) -> Any:
+def _without_paths(node: Any, roots: Mapping[str, str]) -> Any:
     if isinstance(node, Mapping):
         return {str(key): _without_paths(value, roots) for key, value in node.items()}
     if isinstance(node, (list, tuple)):
         return [_without_paths(value, roots) for value in node]
     if isinstance(node, str):
-        for root in roots:
+        for root, name in roots.items():
             if node.startswith(root):
-                return _ABSENT + node[len(root) :].rstrip('/')
+                return name + node[len(root) :].rstrip('/')
         return _ABSENT if node.startswith('/') else node
     if isinstance(node, type) or callable(node):
         return f'{node.__module__}.{node.__qualname__}'

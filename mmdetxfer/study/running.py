@@ -111,7 +111,9 @@ def prepare(
             lock = try_lock(folder / LOCK)
             if lock is not None:
                 with lock:
-                    write_failure(folder, f'expected {absent[key][0]}, it is not there')
+                    if not is_complete(folder):
+                        reason = f'expected {absent[key][0]}, it is not there'
+                        write_failure(folder, reason)
     launch = settings.launch
     command = [sys.executable, '-m', 'mmdetxfer.study.cell', *launch.arguments]
     # The last word, to which a rule adds the key.
@@ -146,27 +148,30 @@ def resources_of(settings: Settings, plan: Plan) -> dict[str, Any]:
         return {}
     # Snakemake itself would ask for 1 GB, which ends a training, and for no CPU but
     # those of the threads: the loaders would share them.
+    ranks = max(launch.gpus, 1)
+    # torchrun's ranks are in one task, srun's have one each.
+    in_a_task = ranks if launch.launcher == 'pytorch' else 1
     found: dict[str, Any] = dict(
-        mem_mb=16_000 * max(launch.gpus, 1),
-        cpus_per_task=plan.study.threads + _num_loaders(plan),
+        mem_mb=16_000 * ranks,
+        cpus_per_task=in_a_task * (plan.study.threads + _num_loaders(plan)),
     )
     if launch.gpus:
         found['gres'] = f'gpu:{launch.gpus}'
     if launch.launcher == 'slurm':
-        found['tasks'] = max(launch.gpus, 1)
+        found['tasks'] = ranks
     return found
 
 
 def _num_loaders(plan: Plan) -> int:
-    """Return how many loaders a rank has at most."""
-    configs = (
-        config_with(cell.spec['config'], cell.spec['options'])
-        for cell in plan.cells.values()
-        if 'config' in cell.spec
-    )
-    return max(
-        (cfg.train_dataloader.get('num_workers', 0) for cfg in configs), default=0
-    )
+    """Return how many loaders a rank has at most, at a time."""
+    found = [0]
+    for cell in plan.cells.values():
+        cfg = config_with(cell.spec['config'], cell.spec['options'])
+        for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+            loaders = cfg.get(key) or {}
+            for loader in loaders if isinstance(loaders, list) else [loaders]:
+                found.append(loader.get('num_workers', 0))
+    return max(found)
 
 
 def _left_out(plan: Plan, absent: Mapping[str, list[str]]) -> set[str]:
@@ -262,14 +267,24 @@ def _snakemake(plan: Plan, settings: Settings) -> list[str]:
 
 
 @contextlib.contextmanager
-def hold(study_dir: Path) -> Iterator[None]:
-    """Hold the folder of a study: a second run of it, or report of it, is refused.
+def hold(study_dir: Path, *, waits: bool = False) -> Iterator[None]:
+    """Hold the folder of a study: a second run of it is refused.
 
     Args:
         study_dir: The folder.
+        waits: Whether to wait for another that holds it, instead.
     """
-    study_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        study_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f'{study_dir}: expected a folder to write to: {error.strerror}; take '
+            'another with --work-dirs'
+        ) from error
     lock = try_lock(study_dir / LOCK)
+    while lock is None and waits:
+        time.sleep(0.2)
+        lock = try_lock(study_dir / LOCK)
     if lock is None:
         raise UserError(
             f'{study_dir}: another run of this study works there; wait for it, or end '

@@ -27,10 +27,10 @@ from mmdetxfer.study.files import (
     trained_file,
 )
 from mmdetxfer.study.locks import end_with_parent
-from mmdetxfer.study.plan import PROTOCOLS, versions
+from mmdetxfer.study.plan import PROTOCOLS, versions_for
 from mmdetxfer.study.provenance import commit, provenance, weights_hash
 from mmdetxfer.study.records import write_records
-from mmdetxfer.study.resolved import config_with, half_batch
+from mmdetxfer.study.resolved import config_with, half_batch, normal_form
 from mmdetxfer.study.scores import mean_score, scores_of, validation_rows
 from mmdetxfer.text_files import write_text_atomically
 
@@ -66,7 +66,9 @@ def work(folder: Path, args: argparse.Namespace) -> None:
             world_size=spec['world_size'],
             device=spec['device'],
             is_batch_halved=halved,
-            versions=versions(),
+            versions=versions_for(
+                normal_form(config_with(spec['config'], spec['options']))
+            ),
             **head,
             volatile=dict(
                 seconds=_seconds(folder, time.time() - begun),

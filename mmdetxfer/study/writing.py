@@ -40,7 +40,8 @@ def write_study_report(
         command: What made the study, exactly.
         say: Told what happens.
     """
-    with hold(folder / 'report'):
+    # Of a report that is made at the same time the other is the later.
+    with hold(folder / 'report', waits=True):
         return _write(plan, folder, command, say)
 
 

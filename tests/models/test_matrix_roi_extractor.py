@@ -52,6 +52,19 @@ def test_what_is_pooled_and_its_gradient_are_mmcvs(ratio, aligned, size):
     assert gradient.abs().max() > 0.5 and my_gradient[2].abs().max() == 0
 
 
+def test_without_regions_the_gradient_is_0_and_other_strides_are_the_same():
+    maps = torch.randn(3, 4, 8, 8)
+    none = torch.zeros(0, 5)
+    assert pooled(MatrixRoIAlign(7, 1 / 16), maps, none)[1].abs().sum() == 0
+    found = []
+    for layer in (RoIAlign(7, 1 / 16), MatrixRoIAlign(7, 1 / 16)):
+        own = maps.clone().requires_grad_()
+        # A gradient that does not lie as what was pooled.
+        layer(own, regions(128, 9)).transpose(1, 3).square().sum().backward()
+        found.append(own.grad)
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-5)
+
+
 def test_weights_by_hand():
     """From 0.5 to 2.5 in one bin of two samples: at 1 and 2. Of one at -0.5, all at 0.
 
@@ -79,12 +92,12 @@ def test_it_is_built_from_a_config_and_takes_no_other_pooling():
         featmap_strides=[16],
     )
     extractor = HOST_MODELS.build(config)
+    assert isinstance(extractor, MatrixRoIExtractor)
     assert isinstance(extractor.roi_layers[0], MatrixRoIAlign)
     assert extractor.roi_layers[0].spatial_scale == 1 / 16
     config['roi_layer'] = dict(type='RoIPool', output_size=7)
     with pytest.raises(ValueError, match='expected a roi_layer of type RoIAlign'):
         HOST_MODELS.build(config)
-    assert issubclass(MatrixRoIExtractor, type(extractor))
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,14 @@ def test_a_nested_srun_waits_for_no_other_step():
     assert '--overlap' in cell._command(Path('F'), Launch('slurm', 2), False)
 
 
+def test_a_nested_srun_has_the_cpus_of_its_job(monkeypatch):
+    monkeypatch.delenv('SLURM_CPUS_PER_TASK', raising=False)
+    alone = cell._command(Path('F'), Launch('slurm', 2), False)
+    monkeypatch.setenv('SLURM_CPUS_PER_TASK', '7')
+    found = cell._command(Path('F'), Launch('slurm', 2), False)
+    assert set(found) - set(alone) == {'--cpus-per-task=7'}
+
+
 def test_a_lock_that_cannot_be_taken_is_one_line(tmp_path, monkeypatch):
     def no_locks(*_):
         raise OSError(errno.ENOLCK, 'No locks available')

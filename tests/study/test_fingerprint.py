@@ -77,6 +77,30 @@ def test_a_link_to_a_folder_above_is_followed_once(data):
     assert fingerprint(data) == before
 
 
+def test_two_links_that_change_places_are_another_set(data):
+    (data / 'parts' / 'one').mkdir(parents=True)
+    (data / 'parts' / 'two').mkdir()
+    (data / 'parts' / 'one' / 'a.txt').write_text('a')
+    found = []
+    for first, second in (('one', 'two'), ('two', 'one')):
+        for name, part in (('train', first), ('val', second)):
+            (data / name).unlink(missing_ok=True)
+            (data / name).symlink_to(data / 'parts' / part)
+        found.append(fingerprint(data))
+    assert found[0] != found[1]
+
+
+def test_links_to_each_other_end(data):
+    (data / 'a').mkdir()
+    (data / 'b').mkdir()
+    (data / 'a' / 'to_b').symlink_to(data / 'b')
+    (data / 'b' / 'to_a').symlink_to(data / 'a')
+    (data / 'a' / 'x.txt').write_text('x')
+    before = fingerprint(data)
+    (data / 'a' / 'x.txt').write_text('y')
+    assert fingerprint(data) != before
+
+
 def test_a_kept_fingerprint_is_not_made_again(data, tmp_path, monkeypatch):
     """What has neither another time nor another size is not read."""
     kept = tmp_path / 'kept'

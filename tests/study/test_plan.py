@@ -42,6 +42,13 @@ def configs(tmp_path):
     return found
 
 
+def forget_configs():
+    """Let changed files be read again."""
+    resolved._read.cache_clear()
+    resolved._known.clear()
+    resolved._forms.clear()
+
+
 def study_of(configs, **changes):
     cls, det, voc = configs
     stage = Stage(config=cls)
@@ -231,8 +238,7 @@ def test_moved_data_are_the_same_cells(configs, tmp_path):
     for path in configs:
         text = Path(path).read_text()
         Path(path).write_text(text.replace(f'{tmp_path}/data', f'{tmp_path}/moved'))
-    resolved._read.cache_clear()
-    resolved._known.clear()
+    forget_configs()
     assert set(plan_of(study_of(configs), tmp_path).cells) == before
 
 
@@ -241,16 +247,32 @@ def test_timm_counts_where_a_backbone_is_of_it(configs, tmp_path, monkeypatch):
         plan = plan_of(study_of(configs), tmp_path)
         return {use.candidate: use.key for use in plan.used('final')}
 
-    text = "model = dict(type='Anything', backbone=dict(type='TIMMBackbone'))\n"
+    text = "model = dict(inner=[dict(backbone=dict(type='mmpretrain.TIMMBackbone'))])\n"
     with open(configs[1], 'a') as config:
         config.write(text)
-    resolved._read.cache_clear()
-    resolved._known.clear()
+    forget_configs()
     before = keys()
     monkeypatch.setattr(planning, '_version', lambda name: f'another {name}')
     after = keys()
     # That of torch and the hosts is kept.
     assert before['cls'] == after['cls'] and before['cls-det'] != after['cls-det']
+
+
+def test_two_sets_that_are_not_there_are_two(configs, tmp_path):
+    study = study_of(configs)
+    options = {'train_dataloader.dataset.data_root': 'another'}
+    other = replace(study.targets['t'], scratch=options, loaded=options)
+    study = replace(study, targets=dict(t=study.targets['t'], u=other))
+    (tmp_path / 'data').rename(tmp_path / 'gone')
+    plan = plan_of(study, tmp_path)
+    one, two = (use.key for use in plan.used('final', candidate='cls'))
+    assert one != two and missing_inputs(plan)[two] == ['another']
+
+
+def test_weights_that_timm_knows_are_not_missing(configs, tmp_path):
+    options = {'model.backbone': dict(type='TIMMBackbone', pretrained=True)}
+    study = study_of(configs, options=options)
+    assert missing_inputs(plan_of(study, tmp_path)) == {}
 
 
 def test_all_that_is_missing_is_named(configs, tmp_path):
@@ -275,7 +297,9 @@ def test_missing_data_are_named(configs, tmp_path):
     (tmp_path / 'data').rename(tmp_path / 'gone')
     plan = plan_of(study_of(configs), tmp_path)
     assert missing_inputs(plan).keys() == plan.cells.keys()
-    assert set(plan.cells[next(iter(plan.cells))].content['data']) == {UNKNOWN}
+    root = tmp_path / 'data'
+    content = plan.cells[next(iter(plan.cells))].content
+    assert content['data'] == [f'{UNKNOWN}: {root}']
 
 
 def test_how_a_candidate_begins_decides_its_options(configs, tmp_path):

@@ -89,6 +89,19 @@ def test_settings_are_those_of_the_target_or_those_that_were_chosen(tmp_path):
         ({'targets.t.task': 'guessing'}, 'a task among detection, segmentation'),
         ({'targets.t.settings': []}, 'a setting or more, got none'),
         ({'targets.t.part': {'_delete_': True}}, 'never on the test set'),
+        (
+            {'targets.t.longer': {'lr': 3}},
+            'longer without what its settings name, got',
+        ),
+        ({'targets.t.part': {'lr': 3}}, 'part without what its settings name, got lr'),
+        ({'targets.t.rest': {'lr': 3}}, 'rest without what its settings name, got lr'),
+        (
+            {
+                'targets.t.fractions': {0.1: {'rate': 1}},
+                'targets.t.chosen': {'all': {'rate': 2}},
+            },
+            'fractions without what its settings name, got rate',
+        ),
         ({'targets.t.chosen': {'c': {}}}, 'chosen settings for a, b or all, got c'),
         ({'candidates.resnet 50': {}}, 'no word of them a number (resnet-50'),
         ({'candidates.50': {}}, "got '50'"),

@@ -74,11 +74,28 @@ def test_paths_workers_and_logs_are_left_out(path):
         {'train_dataloader.dataset.datasets.0.ann_file': 'c.txt'},
         {'env_cfg': dict(cudnn_benchmark=True)},
         {'randomness': dict(seed=3, deterministic=True)},
+        {'default_hooks.checkpoint': dict(type='Another', interval=1)},
+        # The other of its two sets, though both are read as before.
+        {'val_dataloader.dataset.data_root': 'data/other'},
         {'model': dict(type='Anything')},
     ],
 )
 def test_what_changes_a_number_changes_the_form(path, options):
     assert normal_form(config_with(path, options)) != normal_form(config_with(path, {}))
+
+
+def test_how_often_counts_where_the_last_weights_are_not_kept(path):
+    forms = [
+        normal_form(
+            config_with(
+                path,
+                {'default_hooks.checkpoint': dict(save_last=last, interval=often)},
+            )
+        )
+        for last in (True, False)
+        for often in (1, 2)
+    ]
+    assert forms[0] == forms[1] and forms[2] != forms[3]
 
 
 def test_folders_and_files_of_data_are_found_once(path, tmp_path):

@@ -80,16 +80,23 @@ def test_a_termination_cancels_the_jobs(slurm, tmp_path):
 
 
 def test_a_job_asks_for_what_its_launch_needs(tmp_path):
-    """Two ranks of srun with a GPU each, and room for both, and for two loaders."""
+    """Two ranks with a GPU each, and room for both and for two loaders of each."""
     config = tmp_path / 'config.py'
-    config.write_text('train_dataloader = dict(num_workers=2)')
+    config.write_text(
+        'train_dataloader = dict(num_workers=1)\n'
+        'val_dataloader = [dict(), dict(num_workers=2)]\n'
+    )
     plan = toy_plan(tmp_path)
-    plan.cells['aaaa'].spec.update(config=str(config), options={})
     launch = Launch(launcher='slurm', gpus=2)
     assert resources_of(Settings('slurm', launch), plan) == dict(
         mem_mb=32_000, cpus_per_task=3, gres='gpu:2', tasks=2
     )
-    found = resources_of(Settings('slurm'), toy_plan(tmp_path))
-    assert found == dict(mem_mb=16_000, cpus_per_task=1)
+    # Both in one task.
+    launch = Launch(launcher='pytorch', gpus=2)
+    assert resources_of(Settings('slurm', launch), plan) == dict(
+        mem_mb=32_000, cpus_per_task=6, gres='gpu:2'
+    )
+    found = resources_of(Settings('slurm'), plan)
+    assert found == dict(mem_mb=16_000, cpus_per_task=3)
     assert resources_of(Settings('local', launch), plan) == {}
     assert default_jobs(plan, 2, 'slurm') == 100

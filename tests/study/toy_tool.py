@@ -34,8 +34,13 @@ def toy_plan(folder: Path):
         baseline='one',
     )
     plan = Plan(study, Machine(cells=folder / 'cells'))
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / 'config.py'
+    if not config.is_file():
+        config.write_text('train_dataloader = dict(num_workers=0)\n')
     for key, needs in KEYS.items():
         spec = dict(key=key, kind='pretrain', threads=1, needs=list(needs))
+        spec.update(config=str(config), options={})
         plan.cells[key] = Cell(key, spec, needs, {})
         plan.uses.append(Use(key, 'pretrain', 'one', 0, stage=0))
     return plan
