@@ -15,13 +15,21 @@ from pathlib import Path
 
 import killed_study
 import pytest
-from killed_study import KINDS, kill, processes_of, wait_for
+from killed_study import (
+    KINDS,
+    TRAINING,
+    differing,
+    kill,
+    made_again,
+    processes_of,
+    wait_for,
+)
 from toy_tool import KEYS, STEPS
 
 from mmdetxfer.study.records import read_records, without_volatile
 
 TOOL = Path(__file__).with_name('toy_tool.py')
-WORK = 'toy_tool.py {}'
+WORK = 'toy_tool.py'
 SECONDS = 60
 
 
@@ -36,7 +44,16 @@ def begin(folder: Path) -> subprocess.Popen:
 
 
 def trainers(folder: Path) -> list[int]:
-    return list(killed_study.trainers(folder, WORK.format(folder)))
+    own = killed_study.trainers(folder / 'cells', WORK)
+    return [pid for pid, words in own.items() if 'run' not in words]
+
+
+def kill_in(folder: Path, process: subprocess.Popen, what: str) -> None:
+    """Kill; the call of the toy has the name of its trainings."""
+    if what == TRAINING:
+        os.kill(random.choice(trainers(folder)), signal.SIGKILL)
+    else:
+        kill(folder, process, what)
 
 
 def is_working(folder: Path, process: subprocess.Popen) -> bool:
@@ -83,7 +100,7 @@ def test_a_killed_study_ends_as_if_it_had_not_been(whole, tmp_path, what):
         wait_for(partial(is_working, tmp_path, process), 'no cell began')
         time.sleep(random.uniform(0, 1.2))
         if process.poll() is None and trainers(tmp_path):
-            kill(tmp_path, process, what, WORK.format(tmp_path))
+            kill_in(tmp_path, process, what)
         # Its children may live on; of itself nothing is left.
         process.wait(timeout=SECONDS)
     finish(tmp_path)
@@ -166,3 +183,38 @@ def test_out_of_memory_is_tried_once_more_with_half_the_batch(tmp_path):
     for key, (head, *_) in found_in(tmp_path).items():
         assert head['is_batch_halved'], key
         assert (tmp_path / f'cells/{key}/halved.json').is_file()
+
+
+def test_what_is_wrong_with_a_killed_study_is_said():
+    """Made again, gone, other records, no records."""
+    before = dict(a=1, b=2, c=3)
+    assert made_again(before, dict(a=1, b=5)) == [
+        'b was done, and made again',
+        'c was done, and made again',
+    ]
+    assert made_again(before, {**before, 'd': 9}) == []
+    rows = dict(a=[dict(value=1)], b=[])
+    assert differing(rows, dict(rows)) == []
+    other = dict(a=[dict(value=2)], c=[])
+    assert [one[0] for one in differing(rows, other)] == ['a', 'b', 'c']
+
+
+def test_two_trainings_in_one_cell_are_seen(tmp_path):
+    cell = tmp_path / 'cells' / 'aaaa'
+    cell.mkdir(parents=True)
+    # A training and its loader, which has the same command line.
+    program = 'import os, time; os.fork(); time.sleep(60)'
+    command = [sys.executable, '-c', program, killed_study.WORK, str(cell)]
+    watch = killed_study.Watch(tmp_path)
+    watch.start()
+    begun = [subprocess.Popen(command, start_new_session=True)]
+    time.sleep(0.5)
+    assert not watch.twice
+    begun.append(subprocess.Popen(command, start_new_session=True))
+    wait_for(lambda: watch.twice, 'it was not seen')
+    for one in begun:
+        os.killpg(one.pid, signal.SIGKILL)
+        one.wait()
+    watch.is_over.set()
+    watch.join()
+    assert watch.twice == {str(cell)} and watch.is_whole

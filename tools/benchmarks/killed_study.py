@@ -10,6 +10,7 @@ cell, or a finished cell was made again. Exit code 1 if so, or if a record diffe
 """
 
 import argparse
+import contextlib
 import os
 import random
 import signal
@@ -18,7 +19,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mmdetxfer.errors import UserError, one_line_errors
@@ -28,46 +29,57 @@ ROOT = Path(__file__).resolve().parents[2]
 STUDY, SNAKEMAKE = 'only study.py', 'only Snakemake'
 GROUP, TRAINING = 'the whole group', 'only a training'
 KINDS = (STUDY, SNAKEMAKE, GROUP, TRAINING)
-WORK = '-m mmdetxfer.study.work '
+WORK = 'mmdetxfer.study.work'
+# What stands still for so long will not end.
+HOURS = 4 * 3600
 
 
-def processes_of(folder: Path) -> dict[int, str]:
-    """Return what works for a study: by its number, its command line.
+def processes_of(folder: Path) -> dict[int, list[str]]:
+    """Return what works for a study: by its number, the words of its command line.
 
     Args:
-        folder: That command lines or working directories name.
+        folder: That a word names, or in which it works.
     """
     found = {}
     for path in Path('/proc').glob('[0-9]*/cmdline'):
         try:
-            words = path.read_text().replace('\0', ' ')
-            cwd = os.readlink(path.with_name('cwd'))
-            name = path.with_name('comm').read_text().strip()
+            words = path.read_bytes().decode(errors='replace').split('\0')
+            cwd = Path(os.readlink(path.with_name('cwd')))
         except OSError:
             continue
-        # Loaders have the command line of their training.
-        is_loader = name == 'pt_data_worker'
-        if (str(folder) in words or cwd.startswith(str(folder))) and not is_loader:
+        # Not an editor or a shell that happens to be there.
+        is_ours = 'python' in words[0] or 'mmdetxfer' in ' '.join(words)
+        names_it = any(str(folder) in word for word in words)
+        if is_ours and (names_it or cwd.is_relative_to(folder)):
             found[int(path.parent.name)] = words
     return found
 
 
-def trainers(folder: Path, work: str = WORK) -> dict[int, str]:
-    """Return what trains for a study.
+def trainers(folder: Path, work: str = WORK) -> dict[int, list[str]]:
+    """Return what trains for a study, without the loaders of a training.
 
     Args:
         folder: Of the study.
-        work: What the command line of a training says.
+        work: A word of the command line of a training.
     """
-    return {pid: one for pid, one in processes_of(folder).items() if work in one}
+    found = {}
+    for pid, words in processes_of(folder).items():
+        try:
+            # A training leads the group that its cell began.
+            is_leader = os.getpgid(pid) == pid
+        except ProcessLookupError:
+            continue
+        if is_leader and any(work in word for word in words):
+            found[pid] = words
+    return found
 
 
 def snakemakes(folder: Path) -> list[int]:
     """Return the processes of Snakemake of a study."""
-    return [pid for pid, one in processes_of(folder).items() if '-m snakemake' in one]
+    return [pid for pid, one in processes_of(folder).items() if 'snakemake' in one]
 
 
-def wait_for(claim: Callable[[], object], what: str, seconds: float = 60) -> None:
+def wait_for(claim: Callable[[], object], what: str, seconds: float = 180) -> None:
     """Wait until something is so; not for ever.
 
     Args:
@@ -91,7 +103,7 @@ def kill(
         folder: Of the study.
         process: The call of study.py.
         what: One of ``KINDS``.
-        work: What the command line of a training says.
+        work: A word of the command line of a training.
     """
     if what == STUDY:
         chosen = [process.pid]
@@ -100,15 +112,16 @@ def kill(
         wait_for(lambda: snakemakes(folder) or process.poll() is not None, 'none began')
         chosen = snakemakes(folder)
     elif what == TRAINING:
-        chosen = random.sample(sorted(trainers(folder, work)), 1)
+        own = sorted(trainers(folder, work))
+        chosen = random.sample(own, min(len(own), 1))
     else:
         chosen = list(processes_of(folder))
+    hit = []
     for pid in chosen:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    return chosen
+            hit.append(pid)
+    return hit
 
 
 class Watch(threading.Thread):
@@ -122,12 +135,15 @@ class Watch(threading.Thread):
         """Take the folder."""
         super().__init__(daemon=True)
         self.folder, self.twice, self.is_over = folder, set(), threading.Event()
+        self.is_whole = False
 
     def run(self) -> None:
         """Look ten times a second."""
         while not self.is_over.wait(0.1):
-            cells = Counter(one.split()[3] for one in trainers(self.folder).values())
+            words = trainers(self.folder).values()
+            cells = Counter(one[one.index(WORK) + 1] for one in words)
             self.twice |= {cell for cell, count in cells.items() if count > 1}
+        self.is_whole = True
 
 
 def begin(config: str, folder: Path, jobs: int) -> subprocess.Popen:
@@ -143,7 +159,7 @@ def begin(config: str, folder: Path, jobs: int) -> subprocess.Popen:
 
 def finish(config: str, folder: Path, jobs: int) -> None:
     """Run a study to its end."""
-    if begin(config, folder, jobs).wait() != 0:
+    if begin(config, folder, jobs).wait(timeout=HOURS) != 0:
         raise UserError(
             f'the study did not end well; what it printed: {folder}/printed.txt'
         )
@@ -163,6 +179,26 @@ def made_at(folder: Path) -> dict[str, int]:
     return {path.parent.name: path.stat().st_mtime_ns for path in files}
 
 
+def made_again(before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
+    """Return what is wrong with cells that were done before: made again, or gone."""
+    return [
+        f'{cell} was done, and made again'
+        for cell, time_ns in before.items()
+        if after.get(cell) != time_ns
+    ]
+
+
+def differing(
+    expected: Mapping[str, list[dict]], found: Mapping[str, list[dict]]
+) -> list[str]:
+    """Return which cells have other records, or none."""
+    return [
+        f'{cell}: its records differ'
+        for cell in sorted(expected.keys() | found.keys())
+        if expected.get(cell) != found.get(cell)
+    ]
+
+
 def killed(config: str, folder: Path, jobs: int, what: str, kills: int) -> list[str]:
     """Run a study that is killed on the way; return what went wrong.
 
@@ -177,34 +213,35 @@ def killed(config: str, folder: Path, jobs: int, what: str, kills: int) -> list[
     watch.start()
     finished: dict[str, int] = {}
     count = 0
-    while count < kills:
-        process = begin(config, folder, jobs)
-        wait_for(
-            lambda run=process: trainers(folder) or run.poll() is not None,
-            'no cell began',
-        )
-        time.sleep(random.uniform(0, 25))
-        if process.poll() is not None:
-            break
-        if what == TRAINING and not trainers(folder):
-            process.send_signal(signal.SIGTERM)
-            process.wait()
-            continue
-        finished |= made_at(folder)
-        kill(folder, process, what)
-        count += 1
-        print(f'  {what}: killed, {len(finished)} cells were done', flush=True)
-        process.wait()
-    finish(config, folder, jobs)
-    watch.is_over.set()
-    watch.join()
+    try:
+        while count < kills:
+            process = begin(config, folder, jobs)
+            wait_for(
+                lambda run=process: trainers(folder) or run.poll() is not None,
+                'no cell began',
+            )
+            time.sleep(random.uniform(0, 25))
+            if process.poll() is not None:
+                break
+            # What was made again since an earlier look is found at the end.
+            finished = made_at(folder) | finished
+            if kill(folder, process, what):
+                count += 1
+                print(f'  {what}: killed, {len(finished)} cells were done', flush=True)
+            else:
+                # Between two cells; as if told to end.
+                process.terminate()
+            process.wait(timeout=HOURS)
+        finish(config, folder, jobs)
+    finally:
+        for pid in processes_of(folder):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        watch.is_over.set()
+        watch.join()
     wrong = [f'two trainings at once in {cell}' for cell in sorted(watch.twice)]
-    after = made_at(folder)
-    wrong += [
-        f'{cell} was done, and made again'
-        for cell, time_ns in finished.items()
-        if after.get(cell) != time_ns
-    ]
+    wrong += [] if watch.is_whole else ['what looked for two at once ended itself']
+    wrong += made_again(finished, made_at(folder))
     if count < kills:
         wrong.append(f'it ended before kill {count + 1}: expected a longer study')
     return wrong
@@ -232,11 +269,7 @@ def main() -> None:
         folder = out / what.replace(' ', '_')
         wrong = killed(args.config, folder, args.jobs, what, args.kills)
         found = records_in(folder)
-        wrong += [
-            f'{cell}: its records differ'
-            for cell in sorted(expected.keys() | found.keys())
-            if expected.get(cell) != found.get(cell)
-        ]
+        wrong += differing(expected, found)
         words = '; '.join(wrong) or f'the records of {len(found)} cells are the same'
         print(f'{what}, {args.kills} times: {words}', flush=True)
         code |= bool(wrong)
