@@ -45,7 +45,8 @@ _decay = 'optim_wrapper.optimizer.weight_decay'
 _labels = 'train_dataloader.dataset.datasets.1'
 _four = {_epochs: 4, 'train_cfg.val_interval': 4, _step: [3]}
 _iters = 'train_cfg.max_iters'
-_two_hundred = {_iters: 200, 'train_cfg.val_interval': 200, _step: [150]}
+_three_hundred = {_iters: 300, 'train_cfg.val_interval': 300, _step: [210]}
+_hundred_twenty = {_iters: 120, 'param_scheduler.0.T_max': 120}
 targets = dict(
     voc07=dict(
         task='detection',
@@ -74,9 +75,9 @@ targets = dict(
         task='segmentation',
         words='the same kinds of objects, 150 images to learn from',
         config='configs/transfer_seg/deeplab_r18_1xb8-500i_world-voc.py',
-        scratch=dict(load_from=None, custom_hooks=[], **_two_hundred),
-        loaded=_two_hundred,
-        longer={_iters: 400, 'train_cfg.val_interval': 400, _step: [300]},
+        scratch=dict(load_from=None, custom_hooks=[], **_three_hundred),
+        loaded=_three_hundred,
+        longer={_iters: 600, 'train_cfg.val_interval': 600, _step: [420]},
         settings=[{_rate: rate} for rate in (0.02, 0.06, 0.18, 0.54)],
         chosen={
             'scratch': {_rate: 0.06},
@@ -99,8 +100,9 @@ targets = dict(
         task='classification',
         words='ten other classes, 200 images to learn from',
         config='configs/transfer_cls/r18-c5_1xb32-200i_world-caltech256.py',
-        scratch=dict(load_from=None, custom_hooks=[]),
-        longer={_iters: 400, 'param_scheduler.0.T_max': 400},
+        scratch=dict(load_from=None, custom_hooks=[], **_hundred_twenty),
+        loaded=_hundred_twenty,
+        longer={_iters: 240, 'param_scheduler.0.T_max': 240},
         settings=[
             {_rate: rate, _decay: decay}
             for rate in (0.01, 0.03, 0.1, 0.3)

@@ -14,6 +14,7 @@ _base_ = './embedded_seeds.py'
 _fine_tuned = 'configs/transfer_cls/r18-c5_1xb32-200i_world-NAME.py'
 _rate = 'optim_wrapper.optimizer.lr'
 _decay = 'optim_wrapper.optimizer.weight_decay'
+_hundred_twenty = {'train_cfg.max_iters': 120, 'param_scheduler.0.T_max': 120}
 
 
 def _classification(name, split, words):
@@ -21,8 +22,9 @@ def _classification(name, split, words):
         task='classification',
         words=words,
         config=_fine_tuned.replace('NAME', name),
-        scratch=dict(load_from=None, custom_hooks=[]),
-        longer={'train_cfg.max_iters': 400, 'param_scheduler.0.T_max': 400},
+        scratch=dict(load_from=None, custom_hooks=[], **_hundred_twenty),
+        loaded=_hundred_twenty,
+        longer={'train_cfg.max_iters': 240, 'param_scheduler.0.T_max': 240},
         settings=[
             {_rate: rate, _decay: decay}
             for rate in (0.01, 0.03, 0.1, 0.3)
