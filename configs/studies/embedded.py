@@ -22,7 +22,13 @@ _cls = dict(
 )
 _det = dict(
     config='configs/sniper/sniper_r18-c4c5-cls_1xb16-4e_world-imagenet-loc.py',
-    options={_epochs: 3, 'train_cfg.val_interval': 3, _step: [2]},
+    # Of 624 iterations.
+    options={
+        _epochs: 2,
+        'train_cfg.val_interval': 2,
+        'param_scheduler.1.by_epoch': False,
+        _step: [470],
+    },
 )
 
 question = 'Which pre-training should a detector, a segmentor, a classifier start from?'
