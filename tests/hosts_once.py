@@ -9,9 +9,7 @@ imported.
 import functools
 import gc
 
-from mmengine.config import Config, utils
-
-from mmdetxfer.config_files import format_texts_once
+from mmengine.config import Config, config, utils
 
 HOSTS = ('mmdet', 'mmseg', 'mmpretrain')
 
@@ -21,7 +19,16 @@ def parse_and_format_once() -> None:
     if hasattr(utils.load, 'cache_info'):
         return
     utils.load = functools.cache(utils.load)
-    format_texts_once()
+    format_code = config.FormatCode
+
+    @functools.cache
+    def formatted(text: str, settings: tuple) -> tuple:
+        return format_code(text, **{name: dict(value) for name, value in settings})
+
+    def format_once(text: str, style_config: dict) -> tuple:
+        return formatted(text, (('style_config', tuple(style_config.items())),))
+
+    config.FormatCode = format_once
 
 
 def pass_over_imports() -> None:
