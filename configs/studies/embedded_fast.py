@@ -13,15 +13,15 @@ _base_ = './embedded.py'
 _cls = dict(
     config='configs/cls_pretrain/cls_r18-c5_1xb32-21e_world-imagenet-loc.py',
     options={
-        'train_cfg.max_epochs': 3,
-        'train_cfg.val_interval': 3,
-        'param_scheduler.1.milestones': [2],
+        'train_cfg.max_epochs': 2,
+        'train_cfg.val_interval': 2,
+        'param_scheduler.1.milestones': [1],
     },
 )
 candidates = dict(
     _delete_=True,
     scratch=dict(words='no pre-training', network=_cls['config']),
-    cls=dict(words='three epochs of classification', stages=[_cls]),
+    cls=dict(words='two epochs of classification', stages=[_cls]),
 )
 targets = dict(
     voc07=dict(
@@ -40,8 +40,8 @@ targets = dict(
     voc12=dict(
         chosen=dict(_delete_=True, all={'optim_wrapper.optimizer.lr': 0.06}),
         chosen_where='nowhere: a guess',
-        scratch={'train_cfg.max_iters': 80, 'param_scheduler.1.milestones': [60]},
-        loaded={'train_cfg.max_iters': 80, 'param_scheduler.1.milestones': [60]},
+        scratch={'train_cfg.max_iters': 60, 'param_scheduler.1.milestones': [50]},
+        loaded={'train_cfg.max_iters': 60, 'param_scheduler.1.milestones': [50]},
     ),
     caltech256=dict(
         chosen=dict(_delete_=True, all={'optim_wrapper.optimizer.lr': 0.1}),
@@ -55,4 +55,5 @@ probes = dict(
     strengths=[100.0, 1.0],
     shots=[1],
 )
-budget = dict(pretrain=60, transfer=150, probe=30)
+resamples = 200
+budget = dict(pretrain=30, transfer=350, probe=20)
