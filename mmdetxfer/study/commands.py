@@ -19,9 +19,10 @@ from mmdetxfer.study.parts import parts_of
 from mmdetxfer.study.plan import missing_inputs, planned
 from mmdetxfer.study.progress import Progress
 from mmdetxfer.study.reading import read_study
-from mmdetxfer.study.running import Settings, forget_done, hold
 from mmdetxfer.study.running import clean as remove
+from mmdetxfer.study.running import forget_done, hold
 from mmdetxfer.study.running import run as run_cells
+from mmdetxfer.study.snakefile import Settings
 from mmdetxfer.study.states import STATES, State, failure_of, state_of
 from mmdetxfer.study.writing import write_study_report
 

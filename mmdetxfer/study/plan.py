@@ -9,9 +9,7 @@ the hosts, and a protocol number for its kind. A plan needs no data: what is abs
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from mmdetxfer.study.resolved import (
     normal_form,
     share_of_images,
 )
+from mmdetxfer.study.versions import versions_for
 from mmdetxfer.text_files import sha256_of_file
 
 # Raised by hand when the numbers of a kind change though nothing in the key does. What
@@ -57,56 +56,12 @@ COVERS = {
         'probing',
     ),
 }
-_PACKAGES = (
-    'torch',
-    'torchvision',
-    'numpy',
-    'mmengine',
-    'mmcv',
-    'mmdet',
-    'mmsegmentation',
-    'mmpretrain',
-)
 # What chooses a setting: the mean of these scores on the rest of the train set.
 CHOOSING = {
     'detection': ('AP50', 'AP70'),
     'segmentation': ('mIoU',),
     'classification': ('top-1',),
 }
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Return the versions of torch and the hosts."""
-    return {name: _version(name) for name in _PACKAGES}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return 'not installed'
-
-
-def versions_for(form: Mapping) -> dict[str, str]:
-    """Return the versions that the numbers of a config depend on.
-
-    Args:
-        form: Of ``normal_form``.
-    """
-    if any('timm' in kind.lower() for kind in _types_in(form.get('model'))):
-        return {**versions(), 'timm': _version('timm')}
-    return versions()
-
-
-def _types_in(node: Any) -> Iterator[str]:
-    if isinstance(node, Mapping):
-        if isinstance(node.get('type'), str):
-            yield node['type']
-        node = list(node.values())
-    if isinstance(node, list):
-        for one in node:
-            yield from _types_in(one)
 
 
 def planned(

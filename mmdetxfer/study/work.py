@@ -27,11 +27,12 @@ from mmdetxfer.study.files import (
     trained_file,
 )
 from mmdetxfer.study.locks import end_with_parent
-from mmdetxfer.study.plan import PROTOCOLS, versions_for
+from mmdetxfer.study.plan import PROTOCOLS
 from mmdetxfer.study.provenance import commit, provenance, weights_hash
 from mmdetxfer.study.records import write_records
 from mmdetxfer.study.resolved import config_with, half_batch, normal_form
 from mmdetxfer.study.scores import mean_score, scores_of, validation_rows
+from mmdetxfer.study.versions import versions_for
 from mmdetxfer.text_files import write_text_atomically
 
 

@@ -9,7 +9,6 @@ from mmdetxfer.json_lines import write_json_lines
 from mmdetxfer.study.answers import answers
 from mmdetxfer.study.cells import Plan
 from mmdetxfer.study.parts import parts_of
-from mmdetxfer.study.plan import versions
 from mmdetxfer.study.report import write_report
 from mmdetxfer.study.report_check import labelled, unresolved_numbers
 from mmdetxfer.study.report_text import plain
@@ -25,6 +24,7 @@ from mmdetxfer.study.sections import (
     Table,
 )
 from mmdetxfer.study.states import failure_of
+from mmdetxfer.study.versions import versions
 
 RECORDS = 'records.jsonl'
 

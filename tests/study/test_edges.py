@@ -25,7 +25,8 @@ from mmdetxfer.study.plan import planned
 from mmdetxfer.study.reading import Candidate, Stage, Study, Target, read_study
 from mmdetxfer.study.resolved import half_batch
 from mmdetxfer.study.results import Compared, Results
-from mmdetxfer.study.running import Settings, prepare, run
+from mmdetxfer.study.running import run
+from mmdetxfer.study.snakefile import Settings, prepare
 
 
 def made(tmp_path, kind='transfer'):

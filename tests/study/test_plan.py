@@ -8,8 +8,7 @@ import pytest
 
 import mmdetxfer
 from mmdetxfer.errors import UserError
-from mmdetxfer.study import plan as planning
-from mmdetxfer.study import resolved
+from mmdetxfer.study import resolved, versions
 from mmdetxfer.study.cells import Machine, named_cell
 from mmdetxfer.study.fingerprint import UNKNOWN
 from mmdetxfer.study.plan import COVERS, PROTOCOLS, missing_inputs, planned
@@ -174,7 +173,7 @@ def test_changed_annotations_and_versions_change_every_key(
     (tmp_path / 'data' / 'train.txt').write_text('b')
     other = keys_of(study, tmp_path)
     assert not set(one.values()) & set(other.values())
-    monkeypatch.setattr(planning, 'versions', lambda: dict(torch='9'))
+    monkeypatch.setattr(versions, 'versions', lambda: dict(torch='9'))
     third = keys_of(study, tmp_path)
     assert not set(other.values()) & set(third.values())
 
@@ -252,7 +251,7 @@ def test_timm_counts_where_a_backbone_is_of_it(configs, tmp_path, monkeypatch):
         config.write(text)
     forget_configs()
     before = keys()
-    monkeypatch.setattr(planning, '_version', lambda name: f'another {name}')
+    monkeypatch.setattr(versions, '_version', lambda name: f'another {name}')
     after = keys()
     # That of torch and the hosts is kept.
     assert before['cls'] == after['cls'] and before['cls-det'] != after['cls-det']

@@ -14,7 +14,7 @@ from toy_tool import KEYS, toy_plan
 from mmdetxfer.study.cell import Launch
 from mmdetxfer.study.machine import default_jobs
 from mmdetxfer.study.records import read_records
-from mmdetxfer.study.running import Settings, resources_of
+from mmdetxfer.study.snakefile import Settings, resources_of
 
 TOOL = Path(__file__).with_name('toy_tool.py')
 # squeue answers without a data base of accounts.

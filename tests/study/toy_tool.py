@@ -18,7 +18,8 @@ from mmdetxfer.study.cells import Cell, Machine, Plan, Use
 from mmdetxfer.study.progress import Progress
 from mmdetxfer.study.reading import Candidate, Study
 from mmdetxfer.study.records import write_records
-from mmdetxfer.study.running import Settings, hold, run
+from mmdetxfer.study.running import hold, run
+from mmdetxfer.study.snakefile import Settings
 
 STEPS = 8
 KEYS = {'aaaa': (), 'bbbb': ('aaaa',), 'cccc': ()}

@@ -19,7 +19,7 @@ from mmdetxfer.study.plan import planned
 from mmdetxfer.study.reading import read_study
 from mmdetxfer.study.records import read_records
 from mmdetxfer.study.report_check import unresolved_numbers
-from mmdetxfer.study.running import Settings, prepare
+from mmdetxfer.study.snakefile import Settings, prepare
 from mmdetxfer.study.writing import write_study_report
 
 WORK = REPOSITORY / 'mmdetxfer' / 'study' / 'work.py'

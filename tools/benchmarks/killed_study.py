@@ -94,6 +94,11 @@ def wait_for(claim: Callable[[], object], what: str, seconds: float = 180) -> No
         time.sleep(0.02)
 
 
+def wait_for_end(process: subprocess.Popen) -> None:
+    """Wait for a call of study.py; not for ever."""
+    wait_for(lambda: process.poll() is not None, 'the study did not end', HOURS)
+
+
 def kill(
     folder: Path, process: subprocess.Popen, what: str, work: str = WORK
 ) -> list[int]:
@@ -159,7 +164,9 @@ def begin(config: str, folder: Path, jobs: int) -> subprocess.Popen:
 
 def finish(config: str, folder: Path, jobs: int) -> None:
     """Run a study to its end."""
-    if begin(config, folder, jobs).wait(timeout=HOURS) != 0:
+    process = begin(config, folder, jobs)
+    wait_for_end(process)
+    if process.returncode != 0:
         raise UserError(
             f'the study did not end well; what it printed: {folder}/printed.txt'
         )
@@ -231,7 +238,7 @@ def killed(config: str, folder: Path, jobs: int, what: str, kills: int) -> list[
             else:
                 # Between two cells; as if told to end.
                 process.terminate()
-            process.wait(timeout=HOURS)
+            wait_for_end(process)
         finish(config, folder, jobs)
     finally:
         for pid in processes_of(folder):
