@@ -84,7 +84,15 @@ _labels = 'train_dataloader.dataset.datasets.1'
 _cls = 'configs/transfer_cls/r50-c5_1xb64-5k_NAME.py'
 
 
-def _classification(name, words):
+def _classification(name, words, split='train', rest=None):
+    """Return a target; trials learn from a part of a split, and are scored on its rest.
+
+    Args:
+        name: Of the data set.
+        words: What it is.
+        split: What its config learns from.
+        rest: More options for the rest of it.
+    """
     return dict(
         task='classification',
         words=words,
@@ -104,7 +112,8 @@ def _classification(name, words):
         part={'train_dataloader.dataset.part': 'learn'},
         rest={
             'test_dataloader.dataset.part': 'held_out',
-            'test_dataloader.dataset.dataset.split': 'train',
+            'test_dataloader.dataset.dataset.split': split,
+            **(rest or {}),
         },
     )
 
@@ -135,6 +144,16 @@ targets = dict(
         task='detection',
         words='COCO train2017, tested on val2017',
         config='configs/transfer_det/sniper_r50-c4c5-openimages_8xb16-7e_coco.py',
+        # As the config of VOC from scratch.
+        scratch={
+            'load_from': None,
+            'custom_hooks': [dict(type='mmdetxfer.InputPixelsHook')],
+            'model.backbone.init_cfg': None,
+            'model.backbone.frozen_stages': -1,
+            'model.backbone.norm_cfg': dict(
+                _delete_=True, type='BN', requires_grad=True
+            ),
+        },
         longer={
             'train_cfg.max_epochs': 14,
             'param_scheduler.1.milestones': [10],
@@ -164,7 +183,12 @@ targets = dict(
     ),
     caltech256=_classification('caltech256', 'Caltech-256, 60 images a class'),
     sun397=_classification('sun397', 'SUN-397, its first split'),
-    flowers102=_classification('flowers102', 'Oxford-102 Flowers'),
+    flowers102=_classification(
+        'flowers102',
+        'Oxford-102 Flowers',
+        'trainval',
+        {'test_dataloader.dataset.num_expected': 2040},
+    ),
 )
 
 probes = dict(

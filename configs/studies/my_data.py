@@ -38,8 +38,12 @@ targets = dict(
     mine=dict(
         task='classification',  # yours: detection, segmentation, classification
         config='configs/transfer_cls/r18-c5_1xb32-200i_world-caltech256.py',  # yours
-        # Options to begin without a candidate.
-        scratch=dict(load_from=None, custom_hooks=[]),
+        # Options to begin without a candidate, and without weights of the config's own.
+        scratch={
+            'load_from': None,
+            'custom_hooks': [],
+            'model.backbone.init_cfg': None,
+        },
         # Tried for every candidate alike, on a part of the train set.
         settings=[{'optim_wrapper.optimizer.lr': rate} for rate in (0.01, 0.03, 0.1)],
         # Options to train on a part of the train set, and to test on the rest of it.

@@ -16,13 +16,13 @@ from typing import Any
 from mmengine.config import Config
 
 from mmdetxfer.checkpoints.settle_convention import weights_named_in
+from mmdetxfer.errors import UserError
 from mmdetxfer.study.cells import PRETRAIN, PROBE, TRANSFER, Cell, Machine, Plan, Use
 from mmdetxfer.study.fingerprint import UNKNOWN, fingerprint
 from mmdetxfer.study.reading import TASKS, Options, Study, tried
 from mmdetxfer.study.resolved import (
     config_with,
-    data_files,
-    data_roots,
+    data_paths,
     normal_form,
     share_of_images,
 )
@@ -187,6 +187,8 @@ class _Planner:
         if is_trial:
             options |= own.part
         options |= share_of_images(config_with(config, options), share)
+        if begins is None and not candidate.as_configured:
+            _check_begins_without(config, options, f'{name} on {target}')
         spec = dict(
             config=config,
             begins=begins,
@@ -204,6 +206,8 @@ class _Planner:
         """Plan the probes of all layers of a candidate on all probed targets."""
         candidate, probes = self.study.candidates[name], dict(self.study.probes)
         begins, needs = self._chain(name, seed)
+        if begins is None and not candidate.as_configured:
+            _check_begins_without(candidate.probed_config, {}, f'probe of {name}')
         spec = dict(
             config=candidate.probed_config,
             begins=begins,
@@ -308,8 +312,20 @@ def _data_of(cfg: Config, spec: Mapping) -> list[Path]:
         configs.append(config_with(spec['config'], tested))
     targets = (spec.get('probes') or {}).get('targets', {})
     configs += [config_with(one['config'], {}) for one in targets.values()]
-    paths = [path for one in configs for path in data_roots(one) + data_files(one)]
+    paths = [path for one in configs for path in data_paths(one)]
     return list(dict.fromkeys(paths))
+
+
+def _check_begins_without(config: str, options: Options, what: str) -> None:
+    """Refuse weights that a config brings along where a candidate has none."""
+    named = list(weights_named_in(config_with(config, options)))
+    if named:
+        raise UserError(
+            f'{what}: expected a config that begins without weights, as the candidate '
+            f'has no stages, {config} begins with {named[0]}; take it away by scratch '
+            "of the target, such as {'load_from': None, "
+            "'model.backbone.init_cfg': None}, or say as_configured=True"
+        )
 
 
 def _weights_of(spec: Mapping) -> list[str]:

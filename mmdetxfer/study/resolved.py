@@ -34,6 +34,7 @@ _LOADER = ('num_workers', 'persistent_workers', 'pin_memory', 'prefetch_factor')
 _HOOKS = ('logger', 'visualization', 'timer')
 _CHECKPOINT = ('interval', 'by_epoch', 'max_keep_ckpts', 'out_dir')
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+_METRICS = ('val_evaluator', 'test_evaluator')
 
 
 @cache
@@ -86,7 +87,7 @@ def normal_form(cfg: Config) -> dict:
 def _form(cfg: Config) -> dict:
     content = copy.deepcopy(cfg.to_dict())
     # Which loader reads which, whatever they are called.
-    names = {str(root): f'{_ROOT} {k}' for k, root in enumerate(data_roots(cfg))}
+    names = {str(path): f'{_ROOT} {k}' for k, path in enumerate(data_paths(cfg))}
     roots = dict(sorted(names.items(), key=lambda one: len(one[0]), reverse=True))
     for key in _TOP:
         content.pop(key, None)
@@ -138,39 +139,53 @@ def datasets_in(node: Any) -> Iterator[Mapping]:
                 yield from datasets_in(one)
 
 
-def data_roots(cfg: Config) -> list[Path]:
-    """Return the folders of data that a config's loaders name, each once.
+def data_paths(cfg: Config) -> list[Path]:
+    """Return what a config's loaders and metrics read, each once: folders and files.
+
+    ``data_root`` counts for all below it; without one, ``data_prefix`` and
+    ``ann_file`` do. What lies elsewhere counts too, of other settings files that are
+    there.
 
     Args:
         cfg: The config.
     """
-    found: dict[Path, None] = {}
-    for key in _LOADERS:
-        for loader in _listed(cfg.get(key)):
-            for one in datasets_in(loader.get('dataset')):
-                if one.get('data_root'):
-                    found[Path(one['data_root'])] = None
+    datasets = [
+        one
+        for key in _LOADERS
+        for loader in _listed(cfg.get(key))
+        for one in datasets_in(loader.get('dataset'))
+    ]
+    found = {Path(one['data_root']): None for one in datasets if one.get('data_root')}
+    others = [path for one in datasets for path in _named_by(one)]
+    for key in (*_LOADERS, *_METRICS):
+        others += (Path(one) for one in _words_in(cfg.get(key)) if _is_file(one))
+    for path in others:
+        if not any(path.is_relative_to(known) for known in found):
+            found[path] = None
     return list(found)
 
 
-def data_files(cfg: Config) -> list[Path]:
-    """Return files that a config's data sets name beside their folders.
+def _named_by(dataset: Mapping) -> list[Path]:
+    """Return the annotations and folders of images of a data set, below its root."""
+    prefix = dataset.get('data_prefix') or ()
+    words = prefix.values() if isinstance(prefix, Mapping) else [prefix]
+    words = [one for one in (*words, dataset.get('ann_file')) if one]
+    root = dataset.get('data_root') or ''
+    return [
+        Path(root, one) for one in words if isinstance(one, str) and '://' not in one
+    ]
 
-    Args:
-        cfg: The config.
-    """
-    roots = data_roots(cfg)
-    found: dict[Path, None] = {}
-    for key in _LOADERS:
-        for loader in _listed(cfg.get(key)):
-            for one in datasets_in(loader.get('dataset')):
-                for value in one.values():
-                    if isinstance(value, str) and '/' in value:
-                        path = Path(value)
-                        is_inside = any(path.is_relative_to(root) for root in roots)
-                        if not is_inside and path.is_file():
-                            found[path] = None
-    return list(found)
+
+def _words_in(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, (Mapping, list, tuple)):
+        for one in node.values() if isinstance(node, Mapping) else node:
+            yield from _words_in(one)
+
+
+def _is_file(word: str) -> bool:
+    return '/' in word and Path(word).is_file()
 
 
 def share_of_images(cfg: Config, share: float, seed: int = 0) -> dict[str, Any]:
@@ -205,8 +220,9 @@ def share_of_images(cfg: Config, share: float, seed: int = 0) -> dict[str, Any]:
 def half_batch(cfg: Config) -> dict[str, Any]:
     """Return options of half the batch and twice the accumulation: the same updates.
 
-    Where a training counts iterations, all counts double with them. Batch norm sees
-    half as many images at a time, so that the numbers are not quite the same.
+    A batch that is odd is divided by its smallest divisor instead. Where a training
+    counts iterations, all counts grow with them. Batch norm sees fewer images at a
+    time, so that the numbers are not quite the same.
 
     Args:
         cfg: The config of the training.
@@ -217,10 +233,11 @@ def half_batch(cfg: Config) -> dict[str, Any]:
             'out of memory with one image at a time: nothing is left to halve; make '
             'the images or the network smaller'
         )
+    times = next(number for number in range(2, batch + 1) if batch % number == 0)
     steps = cfg.optim_wrapper.get('accumulative_counts', 1)
     options: dict[str, Any] = {
-        'train_dataloader.batch_size': batch // 2,
-        'optim_wrapper.accumulative_counts': 2 * steps,
+        'train_dataloader.batch_size': batch // times,
+        'optim_wrapper.accumulative_counts': times * steps,
     }
     schedules = cfg.get('param_scheduler')
     for place, schedule in enumerate(_listed(schedules)):
@@ -229,16 +246,18 @@ def half_batch(cfg: Config) -> dict[str, Any]:
         if not schedule.get('by_epoch', True):
             for key in ('begin', 'end', 'T_max', 'milestones', 'step_size'):
                 if schedule.get(key) is not None:
-                    options[f'{where}.{key}'] = _doubled(schedule[key])
+                    options[f'{where}.{key}'] = _times(schedule[key], times)
     if cfg.train_cfg.get('max_iters'):
         for key in ('max_iters', 'val_interval', 'val_begin'):
             if cfg.train_cfg.get(key) is not None:
-                options[f'train_cfg.{key}'] = 2 * cfg.train_cfg[key]
+                options[f'train_cfg.{key}'] = times * cfg.train_cfg[key]
     checkpoint = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     if not checkpoint.get('by_epoch', True) and checkpoint.get('interval', -1) > 0:
-        options['default_hooks.checkpoint.interval'] = 2 * checkpoint.interval
+        options['default_hooks.checkpoint.interval'] = times * checkpoint.interval
     return options
 
 
-def _doubled(value: Any) -> Any:
-    return [2 * one for one in value] if isinstance(value, (list, tuple)) else 2 * value
+def _times(value: Any, times: int) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [times * one for one in value]
+    return times * value

@@ -1,6 +1,7 @@
 """Cells and their keys: what is shared, what changes a key, and what does not."""
 
 import ast
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -271,6 +272,8 @@ def test_two_sets_that_are_not_there_are_two(configs, tmp_path):
 def test_weights_that_timm_knows_are_not_missing(configs, tmp_path):
     options = {'model.backbone': dict(type='TIMMBackbone', pretrained=True)}
     study = study_of(configs, options=options)
+    candidates = {**study.candidates, 'scratch': Candidate(as_configured=True)}
+    study = replace(study, candidates=candidates)
     assert missing_inputs(plan_of(study, tmp_path)) == {}
 
 
@@ -281,7 +284,7 @@ def test_all_that_is_missing_is_named(configs, tmp_path):
     rest = {'train_dataloader.dataset.data_root': 'of_the_rest'}
     study = with_target(with_trials(study_of(configs)), rest=rest)
     weights = {'model.init_cfg': dict(type='Pretrained', checkpoint='none.pth')}
-    study = with_target(study, loaded=weights, scratch=weights)
+    study = with_target(study, loaded=weights)
     probes = dict(targets=dict(p=dict(config=str(probed))), layers=['Conv5:1'])
     plan = plan_of(replace(study, probes=probes), tmp_path)
     missing = missing_inputs(plan)
@@ -371,3 +374,48 @@ def test_a_cell_is_named_by_the_beginning_of_its_key(configs, tmp_path):
     for wrong in ('', 'zz'):
         with pytest.raises(UserError, match='the beginning of the key of one cell'):
             named_cell(plan, wrong)
+
+
+def test_scratch_must_not_begin_with_weights_of_its_config(configs, tmp_path):
+    """Nor its probe; what is taken away by the target's options is fine."""
+    init = "dict(type='Pretrained', checkpoint='torchvision://resnet50')"
+    text = Path(configs[2]).read_text()
+    changed = text.replace("type='Anything'", f'backbone=dict(init_cfg={init})')
+    Path(configs[2]).write_text(changed)
+    forget_configs()
+    study = study_of(configs)
+    with pytest.raises(UserError, match='scratch on t: .* begins with torchvision://'):
+        plan_of(study, tmp_path)
+    scratch = {'load_from': None, 'model.backbone.init_cfg': None}
+    assert plan_of(with_target(study, scratch=scratch), tmp_path).cells
+    candidates = {**study.candidates, 'scratch': Candidate(as_configured=True)}
+    assert plan_of(replace(study, candidates=candidates), tmp_path).cells
+    candidates['scratch'] = Candidate(network=configs[2])
+    probed = replace(
+        study, candidates=candidates, targets={}, probes=dict(targets={}, layers=['a'])
+    )
+    with pytest.raises(UserError, match='probe of scratch: expected a config that'):
+        plan_of(probed, tmp_path)
+
+
+def test_data_without_a_root_are_in_the_key(configs, tmp_path):
+    """A folder of images is; another one of the same images is the same cell."""
+    keys = []
+    for name, image in (('a', 'one.jpg'), ('b', 'one.jpg'), ('c', 'two.jpg')):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / image).write_text('')
+        text = CONFIG.replace('NUMBER', '3')
+        text = text.replace(
+            "data_root='ROOT', ann_file='train.txt'", f"data_prefix='{folder}'"
+        )
+        Path(configs[2]).write_text(text)
+        forget_configs()
+        plan = plan_of(study_of(configs), tmp_path)
+        (final,) = plan.used('final', candidate='cls')
+        keys.append(final.key)
+    assert keys[0] == keys[1] != keys[2]
+    shutil.rmtree(tmp_path / 'c')
+    plan = plan_of(study_of(configs), tmp_path)
+    absent = {path for paths in missing_inputs(plan).values() for path in paths}
+    assert absent == {str(tmp_path / 'c')}

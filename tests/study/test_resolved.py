@@ -1,13 +1,14 @@
 """What of a config decides a cell, by hand."""
 
+from pathlib import Path
+
 import pytest
 from mmengine.config import Config
 
 from mmdetxfer.errors import UserError
 from mmdetxfer.study.resolved import (
     config_with,
-    data_files,
-    data_roots,
+    data_paths,
     half_batch,
     normal_form,
     share_of_images,
@@ -100,12 +101,48 @@ def test_how_often_counts_where_the_last_weights_are_not_kept(path):
 
 def test_folders_and_files_of_data_are_found_once(path, tmp_path):
     cfg = config_with(path, {})
-    assert [str(one) for one in data_roots(cfg)] == ['data/voc', 'data/other']
-    assert data_files(cfg) == []
+    known = [Path('data/voc'), Path('data/other')]
+    assert data_paths(cfg) == known
     table = tmp_path / 'synsets.txt'
     table.write_text('')
-    cfg = config_with(path, {'val_dataloader.dataset.synsets': str(table)})
-    assert data_files(cfg) == [table]
+    for key in ('val_dataloader.dataset.synsets', 'val_evaluator.table'):
+        assert data_paths(config_with(path, {key: str(table)})) == [*known, table]
+
+
+@pytest.mark.parametrize(
+    'names, expected',
+    [
+        (dict(data_prefix='/disk/a'), ['/disk/a']),
+        (
+            dict(data_prefix=dict(img='/disk/a/', seg='b', sub=''), ann_file='l/a.txt'),
+            ['/disk/a', 'b', 'l/a.txt'],
+        ),
+        # Below a root, and beside it.
+        (dict(data_root='c', data_prefix='a', ann_file='/disk/a.txt'), ['c']),
+        (dict(data_prefix='s3://bucket/a', ann_file=''), []),
+    ],
+)
+def test_data_without_a_root_are_found_by_their_folders(path, names, expected):
+    """Whether they are there or not: a cell needs them."""
+    options = {'val_dataloader.dataset': dict(type='Any', _delete_=True, **names)}
+    others = [Path('data/voc'), Path('data/other')]
+    found = [one for one in data_paths(config_with(path, options)) if one not in others]
+    absolute = [Path('/disk/a.txt')] if names.get('ann_file') == '/disk/a.txt' else []
+    assert found == [*map(Path, expected), *absolute]
+
+
+def test_two_files_elsewhere_are_told_apart_by_who_reads_them(path):
+    """a for the validation and b for the test, or the reverse: both read both."""
+    names = ('val_dataloader.dataset.ann_file', 'test_dataloader.dataset.ann_file')
+    options = {'test_dataloader': dict(dataset=dict(type='VOCDataset'))}
+
+    def form(*files):
+        own = {**options, **dict(zip(names, files, strict=True))}
+        own['train_dataloader.dataset.datasets.0.ann_file'] = '/disk/a'
+        own['train_dataloader.dataset.datasets.1.ann_file'] = '/disk/b'
+        return normal_form(config_with(path, own))
+
+    assert form('/disk/a', '/disk/b') != form('/disk/b', '/disk/a')
 
 
 def test_options_that_do_not_fit_are_refused(path):
@@ -163,6 +200,12 @@ def test_half_the_batch_is_accumulated_twice_and_iterations_double():
     # An epoch is as many images as before.
     assert 'train_cfg.max_epochs' not in found and 'train_cfg.val_interval' not in found
     assert 'default_hooks.checkpoint.interval' not in found
+    cfg.train_dataloader.batch_size = 9
+    found = half_batch(cfg)
+    # An odd one in thirds, so that as many images make an update.
+    assert found['train_dataloader.batch_size'] == 3
+    assert found['optim_wrapper.accumulative_counts'] == 9
+    assert found['param_scheduler.1.milestones'] == [180, 240]
     cfg.train_dataloader.batch_size = 1
     with pytest.raises(UserError, match='nothing is left to halve'):
         half_batch(cfg)

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from mmdetxfer.checkpoints.settle_convention import weights_named_in
 from mmdetxfer.study.cells import Machine
 from mmdetxfer.study.fingerprint import UNKNOWN
 from mmdetxfer.study.parts import parts_of
 from mmdetxfer.study.plan import missing_inputs, planned
 from mmdetxfer.study.published import published_tables
 from mmdetxfer.study.reading import read_study, tried
-from mmdetxfer.study.resolved import config_with
+from mmdetxfer.study.resolved import config_with, datasets_in
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STUDIES = sorted((REPOSITORY / 'configs' / 'studies').glob('*.py'))
@@ -62,3 +63,55 @@ def test_parts_and_paper_are_known(plan):
         assert any(
             name.startswith(plan.study.paper + '/') for name in published_tables()
         )
+
+
+def test_scratch_begins_without_weights(plan):
+    """Where no stage is before a transfer, no file is in its config."""
+    for use in plan.used('final'):
+        candidate = plan.study.candidates[use.candidate]
+        if not candidate.stages and not candidate.as_configured:
+            spec = plan.cells[use.key].spec
+            cfg = config_with(spec['config'], spec['options'])
+            assert list(weights_named_in(cfg)) == []
+            # Nor does it wait for weights that do not come.
+            hooks = [one['type'] for one in cfg.get('custom_hooks', [])]
+            assert 'mmdetxfer.TransferHook' not in hooks
+
+
+def test_a_trial_is_scored_on_images_of_the_train_set_that_it_has_not_seen(plan):
+    """Classification: both parts are of one split, whose size is what is expected.
+
+    Detection and segmentation: the lists of images differ, and both belong to what a
+    transfer learns from.
+    """
+    for use in plan.used('trial'):
+        spec = plan.cells[use.key].spec
+        cfg = config_with(spec['config'], spec['options'])
+        tested = config_with(
+            spec['config'], {**spec['options'], **spec['test']['options']}
+        )
+        whole = config_with(spec['config'], plan.study.targets[use.target].loaded)
+        if spec['task'] == 'classification':
+            learns = _with_part(cfg.train_dataloader.dataset)
+            rest = _with_part(tested.test_dataloader.dataset)
+            assert (learns.part, rest.part) == ('learn', 'held_out')
+            split = whole.train_dataloader.dataset.dataset.split
+            assert [one.dataset.get('split') for one in (learns, rest)] == [split] * 2
+            assert learns.get('num_expected') == rest.get('num_expected')
+        else:
+            learns = set(_lists_in(cfg.train_dataloader.dataset))
+            rest = set(_lists_in(tested.test_dataloader.dataset))
+            assert learns and rest and not learns & rest
+
+
+def _with_part(dataset):
+    return next(one for one in datasets_in(dataset) if one.get('part'))
+
+
+def _lists_in(dataset):
+    return [one['ann_file'] for one in datasets_in(dataset) if one.get('ann_file')]
+
+
+def test_a_users_own_study_needs_few_changes():
+    lines = (REPOSITORY / 'configs/studies/my_data.py').read_text().splitlines()
+    assert 5 <= sum(line.endswith('# yours') for line in lines) < 20
