@@ -75,11 +75,13 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--launcher',
-        default='none',
         choices=['none', 'pytorch', 'slurm'],
-        help='how one training is spread over GPUs',
+        help='how one training is spread over GPUs; none by default, and where a study '
+        'has run, as it ran',
     )
-    parser.add_argument('--gpus', type=int, default=0, help='of one cell; 0: the CPU')
+    parser.add_argument(
+        '--gpus', type=int, help='of one cell; 0, the default, is the CPU; likewise'
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',

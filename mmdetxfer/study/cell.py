@@ -94,7 +94,17 @@ def is_complete(folder: Path) -> bool:
     """
     try:
         records = read_records(folder / RECORDS)
+        done = json.loads((folder / DONE).read_text())
     except UserError:
+        return False
+    except FileNotFoundError:
+        # Killed before it was marked.
+        done = None
+    except ValueError:
+        return False
+    if done is not None and done.get('records_sha256') != sha256_of_file(
+        folder / RECORDS
+    ):
         return False
     return (
         bool(records)
@@ -115,10 +125,22 @@ def run_cell(folder: Path, launch: Launch, say: Callable[[str], None]) -> int:
     with lock:
         if not is_complete(folder):
             (folder / FAILED).unlink(missing_ok=True)
+            forget_records(folder)
             if not _attempt(folder, launch, lock, say):
                 return 1
         _mark_done(folder)
     return 0
+
+
+def forget_records(folder: Path) -> None:
+    """Remove records that are not what was marked: they are made again.
+
+    Args:
+        folder: Of the cell, whose lock is held.
+    """
+    # The mark is the last, so that a kill in between leaves no records that look whole.
+    for name in (RECORDS, DONE):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _mark_done(folder: Path) -> None:
@@ -204,16 +226,17 @@ def _run(folder: Path, launch: Launch, lock: Any, halved: bool) -> int:
         open(folder / LOG, 'a') as log,
     ):
         print(BEGUN, time.strftime('%Y-%m-%d %H:%M:%S'), file=log, flush=True)
-        process = subprocess.Popen(
-            command,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=_environment(spec, visible),
-            pass_fds=[lock.fileno(), *(one.fileno() for one in held)],
-            start_new_session=True,
-        )
-        note_running(folder, process.pid)
-        with _passed_on(process.pid):
+        with _passed_on() as begun:
+            process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=_environment(spec, visible),
+                pass_fds=[lock.fileno(), *(one.fileno() for one in held)],
+                start_new_session=True,
+            )
+            note_running(folder, process.pid)
+            begun(process.pid)
             code = process.wait()
         # Workers of a killed training end a little later than it does.
         with contextlib.suppress(ProcessLookupError):
@@ -278,26 +301,37 @@ def _environment(spec: Mapping[str, Any], visible: str | None) -> dict[str, str]
 
 
 @contextlib.contextmanager
-def _passed_on(group: int) -> Iterator[None]:
-    """Pass a termination on to the work, and end what is left of it in ten seconds."""
+def _passed_on() -> Iterator[Callable[[int], None]]:
+    """Pass a termination on to the work, and end what is left of it in ten seconds.
 
-    def send(number: int) -> bool:
-        try:
-            os.killpg(group, number)
-        except ProcessLookupError:
-            return False
-        return True
+    Yields what is to be told the work's process group: a termination while it begins
+    waits until then.
+    """
+    groups: list[int] = []
+    told: list[int] = []
+
+    def send(number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(groups[0], number)
 
     def stop(number: int, _: object) -> None:
+        if not groups:
+            told.append(number)
+            return
         send(signal.SIGTERM)
         deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and start_time(group) is not None:
+        while time.monotonic() < deadline and start_time(groups[0]) is not None:
             time.sleep(0.1)
         send(signal.SIGKILL)
         raise SystemExit(128 + number)
 
+    def begun(group: int) -> None:
+        groups.append(group)
+        if told:
+            stop(told[0], None)
+
     with handled(stop):
-        yield
+        yield begun
 
 
 @one_line_errors

@@ -1,5 +1,6 @@
 """What ``tools/study.py`` does, command by command; each returns an exit code."""
 
+import json
 import shlex
 import shutil
 from argparse import Namespace
@@ -25,11 +26,23 @@ from mmdetxfer.study.running import run as run_cells
 from mmdetxfer.study.snakefile import Settings
 from mmdetxfer.study.states import STATES, State, failure_of, state_of
 from mmdetxfer.study.writing import write_study_report
+from mmdetxfer.text_files import write_text_atomically
+
+LAST_RUN = 'last_run.json'
 
 
 def plan_of(args: Namespace) -> Plan:
-    """Return the plan of the study that the arguments name."""
+    """Return the plan of the study that the arguments name.
+
+    What they leave open of the GPUs is settled in them: as the study ran last.
+    """
     study = read_study(args.config, args.cfg_options)
+    last = {} if args.command == 'run' else _last_run(args)
+    for name, usual in (('gpus', 0), ('launcher', 'none')):
+        if getattr(args, name) is None:
+            setattr(args, name, last.get(name, usual))
+            if getattr(args, name) != usual:
+                _say(f'as the study ran: --{name} {getattr(args, name)}')
     world_size = max(args.gpus, 1) if args.launcher != 'none' else 1
     device = 'cuda' if args.gpus else 'cpu'
     parts = parts_of(study)
@@ -42,6 +55,12 @@ def plan_of(args: Namespace) -> Plan:
 def study_dir(args: Namespace) -> Path:
     """Return the folder of a study."""
     return args.work_dirs / 'studies' / read_study(args.config, args.cfg_options).name
+
+
+def _last_run(args: Namespace) -> dict:
+    """Return how a study was run last; nothing where it was not."""
+    path = study_dir(args) / LAST_RUN
+    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def plan(args: Namespace) -> int:
@@ -134,6 +153,13 @@ def run(args: Namespace) -> int:
     extra = tuple(shlex.split(args.snakemake))
     settings = Settings(args.executor, launch, jobs, num_gpus(), extra)
     with hold(folder):
+        last = dict(
+            gpus=args.gpus,
+            launcher=args.launcher,
+            of=_study_words(args),
+            command=_command(args),
+        )
+        write_text_atomically(folder / LAST_RUN, json.dumps(last, indent=1) + '\n')
         absent = missing_inputs(own)
         for path in sorted({one for paths in absent.values() for one in paths}):
             _say(f'not here: {path}; what needs it fails, the rest goes on')
@@ -158,22 +184,39 @@ def _last_line(folder: Path) -> str:
 
 def report(args: Namespace) -> int:
     """Write the report of what is there."""
-    own = plan_of(args)
-    write_study_report(own, study_dir(args), _command(args), _say)
+    own, last = plan_of(args), _last_run(args)
+    is_same = last.get('of') == _study_words(args)
+    command = last['command'] if is_same else _command(args)
+    write_study_report(own, study_dir(args), command, _say)
     return 0
 
 
-def _command(args: Namespace) -> str:
-    words = [f'python tools/study.py run {args.config}']
-    if args.gpus:
-        words.append(f'--launcher {args.launcher} --gpus {args.gpus}')
-    if args.work_dirs != Path('work_dirs'):
-        words.append(f'--work-dirs {args.work_dirs}')
-    if getattr(args, 'trust_checkpoint', False):
-        words.append('--trust-checkpoint')
+def _study_words(args: Namespace) -> str:
+    """Return which study it is, as a command names it."""
+    words = [str(args.config)]
     if args.cfg_options:
         pairs = (f"'{key}={value}'" for key, value in args.cfg_options.items())
         words.append(f'--cfg-options {" ".join(pairs)}')
+    return ' '.join(words)
+
+
+def _command(args: Namespace) -> str:
+    """Return the command that runs the study in the same way."""
+    words = [f'python tools/study.py run {_study_words(args)}']
+    usual = dict(
+        executor='local',
+        launcher='none',
+        gpus=0,
+        jobs=None,
+        work_dirs=Path('work_dirs'),
+        snakemake='',
+    )
+    for name, value in usual.items():
+        own = getattr(args, name, value)
+        if own != value:
+            words.append(f'--{name.replace("_", "-")} {shlex.quote(str(own))}')
+    if getattr(args, 'trust_checkpoint', False):
+        words.append('--trust-checkpoint')
     return ' '.join(words)
 
 

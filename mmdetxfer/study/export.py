@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mmdetxfer.errors import UserError
 from mmdetxfer.study.cells import Plan
-from mmdetxfer.study.files import CHOSEN, trained_file
-from mmdetxfer.study.resolved import config_with
+from mmdetxfer.study.files import CHOSEN, HALVED, trained_file
+from mmdetxfer.study.resolved import config_with, half_batch
 from mmdetxfer.study.states import state_of
 
 
@@ -21,7 +21,14 @@ def write_winner(plan: Plan, candidate: str, target: str, path: Path) -> str:
         path: Of the config that is written.
     """
     share = max(plan.study.target_fractions)
-    use = next(plan.used('final', candidate=candidate, target=target, share=share))
+    use = next(
+        plan.used('final', candidate=candidate, target=target, share=share), None
+    )
+    if use is None:
+        raise UserError(
+            f'{target}: expected a target of the parts of the study, no part is of '
+            'its task; take one out of the study, or add the part'
+        )
     cell, folder = plan.cells[use.key], plan.folder(use.key)
     if state_of(plan, use.key).state != 'done':
         raise UserError(
@@ -31,6 +38,9 @@ def write_winner(plan: Plan, candidate: str, target: str, path: Path) -> str:
     options = dict(cell.spec['options'])
     if (folder / CHOSEN).is_file():
         options |= json.loads((folder / CHOSEN).read_text())['chosen']
+    options['randomness.seed'] = cell.spec['seed']
+    if (folder / HALVED).is_file():
+        options |= half_batch(config_with(cell.spec['config'], options))
     begins = cell.spec['begins'] or {}
     if 'cell' in begins:
         options['load_from'] = str(trained_file(plan.folder(begins['cell'])))

@@ -32,6 +32,16 @@ def log_tail(folder: Path) -> list[str]:
     return lines[: own[0] if own else None][-_TAIL:]
 
 
+def num_attempts(folder: Path) -> int:
+    """Return how often the work of a cell was begun, this time included.
+
+    Args:
+        folder: Of the cell.
+    """
+    with open(folder / LOG, errors='replace') as lines:
+        return sum(line.startswith(BEGUN) for line in lines)
+
+
 def reason_of(tail: Sequence[str], code: int) -> str:
     """Return why a process failed, in one line.
 

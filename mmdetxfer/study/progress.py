@@ -31,6 +31,12 @@ class Progress:
         self._started: dict[str, float] = {}
         done = sum(one.state == 'done' for one in self._states.values())
         self.say(f'{len(plan.cells)} cells, {done} of them done before')
+        for key, one in self._states.items():
+            if one.state == 'running':
+                self.say(
+                    f'  at work, left by an earlier call or of another study, and '
+                    f'waited for: {key[:8]} {plan.words(key)}'
+                )
 
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)

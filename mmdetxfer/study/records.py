@@ -17,6 +17,9 @@ from mmdetxfer.json_lines import write_json_lines
 SCHEMA = 1
 RECORDS = 'records.jsonl'
 VOLATILE = 'volatile'
+# What a cell is in a study: of a shared one each study says its own.
+USES = 'uses'
+_LABELS = ('candidate', 'target', 'role', USES)
 CELL = 'cell'
 # What every record has, and what the first one has beside it.
 _ALWAYS = ('schema', 'id', 'kind')
@@ -84,7 +87,8 @@ def without_volatile(records: Iterable[dict]) -> list[dict]:
 def merged(tables: Iterable[Sequence[dict]]) -> list[dict]:
     """Return the records of several studies or cells, each once.
 
-    Two records of one id that differ in more than what is volatile are refused.
+    Two records of one id that differ in more than what is volatile are refused. Of a
+    cell that studies share, what it is in each is kept under 'uses'.
 
     Args:
         tables: Records.
@@ -93,16 +97,21 @@ def merged(tables: Iterable[Sequence[dict]]) -> list[dict]:
     for table in tables:
         for record in table:
             former = found.setdefault(record['id'], record)
-            if without_volatile([former]) != without_volatile([record]):
-                differing = sorted(
-                    key
-                    for key in former.keys() | record.keys()
-                    if key != VOLATILE and former.get(key) != record.get(key)
-                )
+            is_shared = USES in former and USES in record
+            apart = {VOLATILE, *(_LABELS if is_shared else ())}
+            differing = sorted(
+                key
+                for key in (former.keys() | record.keys()) - apart
+                if former.get(key) != record.get(key)
+            )
+            if differing:
                 raise UserError(
                     f'record {record["id"]}: expected the same in both studies, they '
                     f'differ in {", ".join(differing)}; make one of them again'
                 )
+            if is_shared:
+                more = [one for one in record[USES] if one not in former[USES]]
+                found[record['id']] = {**former, USES: [*former[USES], *more]}
     return list(found.values())
 
 

@@ -13,7 +13,7 @@ from mmdetxfer.errors import UserError
 from mmdetxfer.study.cells import Plan, Use
 from mmdetxfer.study.comparisons import Tables, Transfers
 from mmdetxfer.study.files import PREDICTIONS
-from mmdetxfer.study.records import RECORDS, SCHEMA, read_records
+from mmdetxfer.study.records import RECORDS, SCHEMA, USES, read_records
 from mmdetxfer.study.states import state_of
 
 # The score that decides, and where it stands among a target's tables.
@@ -89,11 +89,14 @@ class Results:
 
     def records(self) -> list[dict]:
         """Return all records, of cells and of comparisons, with what they are of."""
-        uses = {use.key: use for use in reversed(self.plan.uses)}
+        uses: dict[str, list[dict]] = {}
+        for use in self.plan.uses:
+            words = dict(candidate=use.candidate, target=use.target, role=use.role)
+            uses.setdefault(use.key, []).append(dict(words, study=self.study.name))
         found = []
         for key, head in self.heads.items():
-            use = uses[key]
-            of = dict(candidate=use.candidate, target=use.target, role=use.role)
+            first = {k: v for k, v in uses[key][0].items() if k != 'study'}
+            of = {**first, USES: uses[key]}
             found += [{**of, **row} for row in (head, *self.rows[key])]
         for one in self._compared.values():
             if one is not None:

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmdetxfer.study.cell import Launch, is_complete, write_failure
+from mmdetxfer.study.cell import (
+    Launch,
+    forget_records,
+    is_complete,
+    write_failure,
+)
 from mmdetxfer.study.cells import Plan
 from mmdetxfer.study.files import LOCK, SPEC
 from mmdetxfer.study.locks import try_lock
@@ -93,13 +98,19 @@ def prepare(
         path = folder / SPEC
         if not path.is_file() or path.read_text() != text:
             write_text_atomically(path, text)
-        if key in absent and not is_complete(folder):
-            lock = try_lock(folder / LOCK)
-            if lock is not None:
-                with lock:
-                    if not is_complete(folder):
-                        reason = f'expected {absent[key][0]}, it is not there'
-                        write_failure(folder, reason)
+        if is_complete(folder):
+            continue
+        lock = try_lock(folder / LOCK)
+        if lock is None:
+            continue
+        with lock:
+            if is_complete(folder):
+                continue
+            # What was damaged is made again: Snakemake sees the mark alone.
+            forget_records(folder)
+            if key in absent:
+                reason = f'expected {absent[key][0]}, it is not there'
+                write_failure(folder, reason)
     launch = settings.launch
     command = [sys.executable, '-m', 'mmdetxfer.study.cell', *launch.arguments]
     # The last word, to which a rule adds the key.

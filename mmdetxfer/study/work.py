@@ -27,6 +27,7 @@ from mmdetxfer.study.files import (
     trained_file,
 )
 from mmdetxfer.study.locks import end_with_parent
+from mmdetxfer.study.logs import num_attempts
 from mmdetxfer.study.plan import PROTOCOLS
 from mmdetxfer.study.provenance import commit, provenance, weights_hash
 from mmdetxfer.study.records import write_records
@@ -73,6 +74,7 @@ def work(folder: Path, args: argparse.Namespace) -> None:
             **head,
             volatile=dict(
                 seconds=_seconds(folder, time.time() - begun),
+                attempt=num_attempts(folder),
                 host=os.uname().nodename,
                 commit=commit(),
             ),

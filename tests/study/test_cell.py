@@ -14,7 +14,7 @@ from mmdetxfer.study import cell, locks, running
 from mmdetxfer.study.cell import Launch, is_complete
 from mmdetxfer.study.gpus import taken_gpus
 from mmdetxfer.study.locks import start_time, try_lock
-from mmdetxfer.study.logs import BEGUN, log_tail, reason_of
+from mmdetxfer.study.logs import BEGUN, log_tail, num_attempts, reason_of
 from mmdetxfer.study.records import write_records
 
 HEAD = dict(what='x', config='', seed=0, weights_sha256='', data={}, versions={})
@@ -37,7 +37,7 @@ def test_the_reason_is_one_line_out_of_the_log(tail, code, reason):
 def test_only_the_last_attempt_in_a_log_counts(tmp_path):
     lines = [f'{BEGUN} 1', 'error: old', f'{BEGUN} 2', 'a', 'b']
     (tmp_path / 'log.txt').write_text('\n'.join(lines))
-    assert log_tail(tmp_path) == ['a', 'b']
+    assert log_tail(tmp_path) == ['a', 'b'] and num_attempts(tmp_path) == 2
     assert log_tail(tmp_path / 'none') == []
 
 
@@ -51,6 +51,28 @@ def test_a_cell_is_complete_with_whole_records_of_its_own(tmp_path):
     assert not is_complete(folder)
     (folder / 'records.jsonl').write_text('{"schema"')
     assert not is_complete(folder)
+    write_records(folder, dict(key='abc', **HEAD), [dict(kind='score', value=1.0)])
+    cell._mark_done(folder)
+    assert is_complete(folder)
+    # A line is lost: what is left are records still.
+    path = folder / 'records.jsonl'
+    whole = path.read_text()
+    path.write_text(whole.splitlines()[0] + '\n')
+    assert not is_complete(folder)
+    path.write_text(whole)
+    (folder / 'done.json').write_text('{')
+    assert not is_complete(folder)
+
+
+def test_a_termination_while_the_work_begins_ends_it(tmp_path):
+    """It comes before the work's process is known, and is passed on when it is."""
+    with pytest.raises(SystemExit) as ended, cell._passed_on() as begun:
+        os.kill(os.getpid(), signal.SIGTERM)
+        sleep = [sys.executable, '-c', 'import time; time.sleep(60)']
+        process = subprocess.Popen(sleep, start_new_session=True)
+        begun(process.pid)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert process.wait(timeout=5) < 0
 
 
 def command(launch, halved=False):

@@ -334,12 +334,19 @@ def test_a_folder_may_have_spaces(tmp_path):
     assert os.path.basename(sys.executable) in command
 
 
-def test_the_last_words_of_snakemake_are_told(tmp_path, monkeypatch, capsys, config):
+def study_file(tmp_path, config, more=''):
+    """Write a study of two candidates that begin as their config says."""
     path = tmp_path / 'mine.py'
     path.write_text(
-        f"question = '?'\nbaseline = 'a'\ncandidates = dict(a=dict(), b=dict())\n"
-        f"targets = dict(t=dict(task='classification', config='{config}'))\n"
+        "question = '?'\nbaseline = 'a'\n_one = dict(as_configured=True)\n"
+        'candidates = dict(a=_one, b=_one)\n'
+        f"targets = dict(t=dict(task='classification', config='{config}'))\n{more}"
     )
+    return path
+
+
+def test_the_last_words_of_snakemake_are_told(tmp_path, monkeypatch, capsys, config):
+    path = study_file(tmp_path, config)
 
     def ended(plan, folder, *_):
         (folder / 'snakemake.log').write_text('No module named snakemake\n')
@@ -348,6 +355,7 @@ def test_the_last_words_of_snakemake_are_told(tmp_path, monkeypatch, capsys, con
     monkeypatch.setattr(commands, 'run_cells', ended)
     args = dict(config=path, cfg_options=None, work_dirs=tmp_path / 'w', gpus=0)
     args |= dict(launcher='none', jobs=1, trust_checkpoint=False, executor='local')
+    args |= dict(command='run')
     assert commands.run(Namespace(**args, snakemake='', no_report=True)) == 1
     assert (
         'Snakemake ended with 1: No module named snakemake' in capsys.readouterr().out
@@ -365,7 +373,7 @@ def test_what_is_measured_has_the_threads_and_device_of_its_cells(
 
     monkeypatch.setattr(measuring.subprocess, 'run', ended)
     target = Target('classification', config)
-    two = {'a': Candidate(), 'b': Candidate()}
+    two = dict.fromkeys('ab', Candidate(as_configured=True))
     study = Study('made', 'which?', two, {'t': target}, 'a', threads=3)
     plan = planned(study, Machine(cells=tmp_path / 'cells'))
     assert measuring.measure(plan, tmp_path / 'measured', print) == {}
@@ -376,6 +384,65 @@ def test_the_command_in_the_report_is_the_one_that_was_given():
     args = dict(config='s.py', gpus=2, launcher='pytorch', cfg_options={'a': 1})
     args |= dict(work_dirs=Path('w'), trust_checkpoint=True)
     assert commands._command(Namespace(**args)) == (
-        'python tools/study.py run s.py --launcher pytorch --gpus 2 --work-dirs w '
-        "--trust-checkpoint --cfg-options 'a=1'"
+        "python tools/study.py run s.py --cfg-options 'a=1' --launcher pytorch "
+        '--gpus 2 --work-dirs w --trust-checkpoint'
     )
+    args = dict(config='s.py', gpus=0, launcher='none', cfg_options=None, jobs=4)
+    args |= dict(work_dirs=Path('work_dirs'), executor='slurm')
+    args |= dict(snakemake='--default-resources slurm_partition=p')
+    assert commands._command(Namespace(**args)) == (
+        'python tools/study.py run s.py --executor slurm --jobs 4 '
+        "--snakemake '--default-resources slurm_partition=p'"
+    )
+
+
+def test_a_study_is_looked_at_as_it_ran(tmp_path, monkeypatch, capsys, config):
+    """A report after a run on 4 GPUs is of the cells of GPUs, by the run's command."""
+    path = study_file(tmp_path, config)
+    seen = []
+    monkeypatch.setattr(commands, 'run_cells', lambda plan, *_: seen.append(plan) or 0)
+
+    def written(plan, folder, command, say):
+        seen.append((plan, command))
+
+    monkeypatch.setattr(commands, 'write_study_report', written)
+    common = dict(config=path, cfg_options=None, work_dirs=tmp_path / 'w', jobs=1)
+    common |= dict(trust_checkpoint=False, executor='local', snakemake='')
+    common |= dict(no_report=True)
+
+    def ask(command, gpus=None, launcher=None, **more):
+        args = {**common, 'command': command, 'gpus': gpus, 'launcher': launcher}
+        return getattr(commands, command)(Namespace(**{**args, **more}))
+
+    ask('run', 4, 'pytorch')
+    ask('report')
+    ran, (reported, command) = seen
+    assert reported.cells.keys() == ran.cells.keys()
+    assert (reported.machine.device, reported.machine.world_size) == ('cuda', 4)
+    assert '--launcher pytorch --gpus 4' in command
+    assert 'as the study ran: --gpus 4' in capsys.readouterr().out
+    ask('report', 0, 'none', cfg_options=dict(seeds=[1]))
+    assert seen[-1][0].machine.device == 'cpu' and "'seeds=[1]'" in seen[-1][1]
+    # A run is what its own command says.
+    ask('run')
+    assert seen[-1].machine.device == 'cpu'
+
+
+def test_a_plan_says_what_is_unmeasured_and_not_here(tmp_path, capsys, config):
+    """One cell: two candidates that begin alike are one."""
+    args = dict(config=study_file(tmp_path, config), cfg_options=None, command='plan')
+    args |= dict(work_dirs=tmp_path / 'w', gpus=0, launcher='none')
+    args |= dict(measure=False, graph=None)
+    assert commands.plan(Namespace(**args)) == 0
+    printed = capsys.readouterr().out
+    assert '1 cells: 1 missing' in printed and 'unmeasured' in printed
+    assert 'time and disk of 1 cells are unmeasured: plan --measure' in printed
+    assert 'not here yet:' in printed
+
+
+def test_what_no_part_of_a_study_is_of_cannot_be_exported(tmp_path, config):
+    path = study_file(tmp_path, config, "parts = ['pretraining']\n")
+    args = dict(config=path, cfg_options=None, command='export', gpus=0)
+    args |= dict(work_dirs=tmp_path / 'w', launcher='none', winner='a', target='t')
+    with pytest.raises(UserError, match='t: expected a target of the parts of the st'):
+        commands.export(Namespace(**args))

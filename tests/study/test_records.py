@@ -83,6 +83,24 @@ def test_studies_merge_where_they_agree_but_for_what_is_volatile(path):
         merged([one, other])
 
 
+def test_studies_that_share_a_cell_merge_with_what_it_is_in_each(path):
+    """Two names for one cell; its numbers must still agree."""
+    one, other = [
+        [
+            {**row, 'candidate': name, 'role': 'final', 'uses': [dict(candidate=name)]}
+            for row in read_records(path)
+        ]
+        for name in ('cls', 'mine')
+    ]
+    found = merged([one, other])
+    assert found[1]['uses'] == [dict(candidate='cls'), dict(candidate='mine')]
+    assert found[1]['candidate'] == 'cls' and one[1]['uses'] == [dict(candidate='cls')]
+    assert merged([found, other]) == found
+    other[1]['value'] = 0.9
+    with pytest.raises(UserError, match='they differ in value;'):
+        merged([one, other])
+
+
 def test_a_frame_has_what_a_score_was_found_by(path):
     table = frame(read_records(path))
     assert (

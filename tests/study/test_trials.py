@@ -1,13 +1,15 @@
 """The setting that trials choose; one that diverges is the worst of them."""
 
 import json
+import math
 
 import pytest
 import torch
 
-from mmdetxfer.errors import UserError
+from mmdetxfer.errors import NonfiniteLossError, UserError
 from mmdetxfer.study.provenance import weights_hash
 from mmdetxfer.study.records import write_records
+from mmdetxfer.study.scores import mean_score
 from mmdetxfer.study.work import Run
 
 HEAD = dict(what='x', config='', seed=0, weights_sha256=None, data={}, versions={})
@@ -49,6 +51,45 @@ def test_a_setting_that_diverged_is_the_worst_and_kept(tmp_path):
 def test_where_every_setting_diverged_there_is_none(tmp_path):
     with pytest.raises(UserError, match='every one of 2 settings diverged'):
         chosen(tmp_path, None, None)
+
+
+def run_of(folder, **changes):
+    spec = dict(kind='transfer', seed=3, begins=None, choosing=['AP50', 'AP70'])
+    spec |= dict(options={}, data={}, test=dict(options={}, tta=False)) | changes
+    return Run(folder, spec, 'none', changes.pop('halved', False), False)
+
+
+def test_a_trial_with_a_loss_that_is_no_number_has_scores_the_worst(
+    tmp_path, monkeypatch
+):
+    run = run_of(tmp_path)
+
+    def diverges(_):
+        raise NonfiniteLossError('loss_cls is nan at iteration 7')
+
+    monkeypatch.setattr(Run, 'trained_and_tested', diverges)
+    rows, head = run.tried()
+    assert [(row['score'], row['value']) for row in rows] == [
+        ('AP50', None),
+        ('AP70', None),
+    ]
+    assert all(row['is_diverged'] for row in rows)
+    write_records(tmp_path, {**HEAD, 'key': tmp_path.name, **head}, rows)
+    assert mean_score(tmp_path, ['AP50', 'AP70']) == -math.inf
+
+
+def test_half_the_batch_is_trained_where_the_whole_one_had_no_memory(tmp_path):
+    """8 images and one step of accumulation become 4 and two; its seed counts."""
+    config = tmp_path / 'one.py'
+    config.write_text(
+        'train_dataloader = dict(batch_size=8)\noptim_wrapper = dict()\n'
+        'train_cfg = dict(max_epochs=1)\n'
+    )
+    for halved, batch in ((False, None), (True, 4)):
+        found = run_of(tmp_path, config=str(config), halved=halved).options()
+        assert found.get('train_dataloader.batch_size') == batch
+        assert found.get('optim_wrapper.accumulative_counts') == (2 if halved else None)
+        assert found['randomness.seed'] == 3
 
 
 def test_weights_have_the_hash_of_their_tensors_whatever_else_is_in_the_file(tmp_path):
