@@ -1,8 +1,10 @@
 """Which of Li et al.'s tables show on the embedded world? The twin of li2019.py.
 
 What embedded_seeds.py has, whose trainings it shares, with detection from scratch as a
-candidate too (it costs a tenth less than classification), and fine-tuning and probes of
-all three classification targets (Tables 5, 6 and 8).
+candidate too (it costs a tenth less than classification), the two controls of the
+protocol (scratch with twice the schedule, classification trained on for what the
+detection stage costs), and fine-tuning and probes of all three classification targets
+(Tables 5, 6 and 8).
 
 Command: python tools/study.py run configs/studies/embedded_li2019.py
 Data: bash tools/quickstart.sh draws it
@@ -38,7 +40,33 @@ def _classification(name, split, words):
     )
 
 
+_classifier = 'configs/cls_pretrain/cls_r18-c5_1xb32-21e_world-imagenet-loc.py'
+
+
+def _classifier_of(epochs, step, config=_classifier):
+    return dict(
+        config=config,
+        options={
+            'train_cfg.max_epochs': epochs,
+            'train_cfg.val_interval': epochs,
+            'param_scheduler.1.milestones': [step],
+        },
+    )
+
+
 candidates = {
+    'scratch-longer': dict(
+        words='no pre-training, twice the schedule',
+        is_longer=True,
+        tried_as='scratch',
+    ),
+    'cls-longer': dict(
+        words='the classifier, trained on for the cost of the detection stage',
+        stages=[
+            _classifier_of(12, 9),
+            _classifier_of(11, 8, _classifier.replace('c5_', 'c5-longer_')),
+        ],
+    ),
     'det': dict(
         words='detection on chips of the very same images, from scratch',
         stages=[
