@@ -80,7 +80,7 @@ candidates = {
                 },
             )
         ],
-    )
+    ),
 }
 targets = dict(
     sun397=_classification('sun397', 'train', 'sixteen scenes'),

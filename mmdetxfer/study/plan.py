@@ -33,7 +33,16 @@ from mmdetxfer.text_files import sha256_of_file
 # they depend on is below: packages of this repository whose change is a reason to ask.
 PROTOCOLS = {PRETRAIN: 1, TRANSFER: 1, PROBE: 1}
 COVERS = {
-    PRETRAIN: ('checkpoints', 'chips', 'datasets', 'engine', 'evaluation', 'models'),
+    PRETRAIN: (
+        'checkpoints',
+        'chips',
+        'datasets',
+        'engine',
+        'evaluation',
+        'models',
+        'study/resolved',
+        'study/work',
+    ),
     TRANSFER: (
         'checkpoints',
         'chips',
@@ -43,6 +52,9 @@ COVERS = {
         'models',
         'predictions',
         'scoring',
+        'study/resolved',
+        'study/scores',
+        'study/work',
     ),
     PROBE: (
         'checkpoints',
@@ -54,6 +66,7 @@ COVERS = {
         'probe_plan',
         'probes',
         'probing',
+        'study/probe_cell',
     ),
 }
 # What chooses a setting: the mean of these scores on the rest of the train set.

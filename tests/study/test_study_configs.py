@@ -1,14 +1,15 @@
 """Every study config reads, and plans its cells without any data."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from mmdetxfer.checkpoints.settle_convention import weights_named_in
-from mmdetxfer.study.cells import Machine
+from mmdetxfer.study.cells import PROBE, Machine
 from mmdetxfer.study.fingerprint import UNKNOWN
 from mmdetxfer.study.parts import parts_of
-from mmdetxfer.study.plan import missing_inputs, planned
+from mmdetxfer.study.plan import COVERS, missing_inputs, planned
 from mmdetxfer.study.published import published_tables
 from mmdetxfer.study.reading import read_study, tried
 from mmdetxfer.study.resolved import config_with, datasets_in
@@ -63,6 +64,29 @@ def test_parts_and_paper_are_known(plan):
         assert any(
             name.startswith(plan.study.paper + '/') for name in published_tables()
         )
+
+
+def test_a_protocol_covers_what_the_configs_of_its_cells_name(plan):
+    """Each of our types is of a package whose change is a reason to raise a number."""
+    for cell in plan.cells.values():
+        cfg = config_with(cell.spec['config'], cell.spec['options'])
+        # Of a probed network's config the model alone is built.
+        used = cfg.model if cell.kind == PROBE else cfg
+        for name in set(re.findall(r"'mmdetxfer\.(\w+)'", str(used.to_dict()))):
+            assert PACKAGES[name] in COVERS[cell.kind], (name, cell.kind)
+
+
+def _packages() -> dict[str, str]:
+    """Return the package of ours that each class is of."""
+    found = {}
+    for path in (REPOSITORY / 'mmdetxfer').rglob('*.py'):
+        package = path.relative_to(REPOSITORY / 'mmdetxfer').parts[0]
+        for name in re.findall(r'^class (\w+)', path.read_text(), re.MULTILINE):
+            found[name] = package.removesuffix('.py')
+    return found
+
+
+PACKAGES = _packages()
 
 
 def test_scratch_begins_without_weights(plan):
