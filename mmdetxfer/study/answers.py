@@ -74,15 +74,18 @@ def _answer(question: Text, task: str, compared: Compared) -> Answer:
             question, line, _certainty(compared), False, 'not measured', section
         )
     told_apart = best[0]['candidates']
-    top = means[0]
+    # The best of all may have a single seed: nothing is said of it.
+    top = next(row for row in means if row['candidate'] == told_apart[0])
     line: list = []
     number = with_interval(top)
     # One with a single seed is not compared.
-    if len(told_apart) + len(best[0]['not_compared']) == len(compared.seeds):
+    not_compared = best[0]['not_compared']
+    if len(told_apart) + len(not_compared) == len(compared.seeds):
+        of_whom = ' of those with several seeds' if not_compared else ''
         line = [
             'No difference could be shown between the candidates. The highest ',
             Label(score),
-            f' is that of {top["candidate"]}: ',
+            f'{of_whom} is that of {top["candidate"]}: ',
             *number,
             '.',
         ]
