@@ -1,13 +1,15 @@
 """Makes the report of a study out of whatever is there, and checks its numbers."""
 
 import platform
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmdetxfer import __version__
 from mmdetxfer.json_lines import write_json_lines
 from mmdetxfer.study.answers import answers
-from mmdetxfer.study.cells import Plan
+from mmdetxfer.study.budget import budget_lines, seconds_used
+from mmdetxfer.study.cells import TRANSFER, Plan
 from mmdetxfer.study.parts import parts_of
 from mmdetxfer.study.report import write_report
 from mmdetxfer.study.report_check import labelled, unresolved_numbers
@@ -46,6 +48,7 @@ def write_study_report(
 
 
 def _write(plan: Plan, folder: Path, command: str, say: Callable[[str], None]) -> Path:
+    begun = time.monotonic()
     results = Results(plan, folder, say)
     sections = [
         section for part in parts_of(plan.study) for section in part.sections(results)
@@ -79,7 +82,7 @@ def _write(plan: Plan, folder: Path, command: str, say: Callable[[str], None]) -
         say(f'warning: numbers that name no record: {"; ".join(unresolved[:5])}')
     say_scores(results, say)
     say_answers(found, say)
-    say_budget(results, say)
+    say_budget(results, time.monotonic() - begun, say)
     say(f'the report: {html}')
     return html
 
@@ -106,23 +109,24 @@ def say_scores(results: Results, say: Callable[[str], None]) -> None:
                     say(f'  {row["candidate"]:12} {row["value"]:.3f} ({ends})')
 
 
-def say_budget(results: Results, say: Callable[[str], None]) -> None:
-    """Tell what was planned and what was used, by kind of cell.
+def say_budget(
+    results: Results, report_seconds: float, say: Callable[[str], None]
+) -> None:
+    """Tell what was planned and what was used, by kind of work.
 
     Args:
         results: Of the study.
+        report_seconds: What making the report took.
         say: Told each.
     """
-    used: dict[str, float] = {}
-    for head in results.heads.values():
-        kind = head['what']
-        used[kind] = used.get(kind, 0) + head['volatile']['seconds']
-    for kind, planned in results.study.budget.items():
-        if kind in used:
-            say(
-                f'seconds of all {kind} cells: {planned:.0f} planned, '
-                f'{used[kind]:.0f} used'
-            )
+    tasks = {
+        key: cell.spec['task']
+        for key, cell in results.plan.cells.items()
+        if cell.kind == TRANSFER
+    }
+    used = seconds_used(results.heads.values(), tasks, report_seconds)
+    for line in budget_lines(results.study.budget, used):
+        say(line)
 
 
 def say_answers(found: list, say: Callable[[str], None]) -> None:

@@ -4,117 +4,27 @@ Predictions are made so that their scores are known; no network is trained.
 """
 
 import json
+import re
 from dataclasses import replace
 
-import numpy as np
 import pytest
+from made_up_cells import make_cells, make_pets, results_of, study_of
 
-from mmdetxfer.predictions import PredictionHeader, Predictions, save_predictions
+from mmdetxfer.json_lines import write_json_lines
 from mmdetxfer.study.answers import answers
 from mmdetxfer.study.cells import Machine
 from mmdetxfer.study.plan import planned
-from mmdetxfer.study.reading import Candidate, Stage, Study, Target
-from mmdetxfer.study.records import read_records, write_records
+from mmdetxfer.study.reading import Candidate, Stage
+from mmdetxfer.study.records import read_records
 from mmdetxfer.study.report_check import unresolved_numbers
 from mmdetxfer.study.report_text import plain
 from mmdetxfer.study.results import Results
 from mmdetxfer.study.writing import failures_of, write_study_report
 
-NUM_IMAGES = 60
-CONFIG = """
-default_scope = 'mmpretrain'
-model = dict(type='Anything')
-optim_wrapper = dict(optimizer=dict(lr=0.1))
-train_cfg = dict(max_epochs=1)
-train_dataloader = dict(
-    dataset=dict(type='CustomDataset', data_root='ROOT', pipeline=[], with_label=True)
-)
-test_dataloader = train_dataloader
-"""
-RATE = 'optim_wrapper.optimizer.lr'
-
 
 @pytest.fixture(scope='module')
 def config(tmp_path_factory):
-    """A set of two classes in folders, and a config that reads it."""
-    root = tmp_path_factory.mktemp('set')
-    for place in range(NUM_IMAGES):
-        folder = root / 'data' / 'ab'[place % 2]
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f'{place:02d}.png').write_bytes(b'')
-    path = root / 'pets.py'
-    path.write_text(CONFIG.replace('ROOT', str(root / 'data')))
-    return path
-
-
-def study_of(config, **changes):
-    # Another number of epochs: another pre-training of the same config.
-    stages = [
-        Stage(config=str(config), options={'train_cfg.max_epochs': count})
-        for count in (2, 3)
-    ]
-    candidates = {
-        'scratch': Candidate(words='nothing'),
-        'cls': Candidate(words='one stage', stages=(stages[0],)),
-        'det': Candidate(words='two stages of 2 kinds', stages=tuple(stages)),
-    }
-    target = Target('classification', str(config), words='60 images of pets')
-    study = Study('made', 'which of 3?', candidates, dict(pets=target), 'cls')
-    return replace(study, seeds=(0, 1, 2), **changes)
-
-
-def head_of(cell, **more):
-    return dict(
-        key=cell.key,
-        what=cell.kind,
-        config=cell.spec['config'],
-        seed=cell.spec['seed'],
-        weights_sha256='ab' * 32,
-        data={},
-        versions={},
-        cost=dict(multiply_adds=2 * 10**12, not_counted=['DeformConv2d']),
-        receipt=dict(loaded_share_of_kept=1.0),
-        volatile=dict(seconds=30.0),
-        **more,
-    )
-
-
-def make_cells(plan, shares, without=(), only=None):
-    """Write cells whose predictions have a share of the images right.
-
-    The images that are right are drawn anew for each seed.
-    """
-    for use in plan.uses:
-        cell, folder = plan.cells[use.key], plan.folder(use.key)
-        if use.candidate in without and use.role == 'final':
-            continue
-        if only is not None and use.key not in only:
-            continue
-        folder.mkdir(parents=True, exist_ok=True)
-        if use.role == 'pretrain':
-            write_records(folder, head_of(cell), [])
-            continue
-        rng = np.random.default_rng([use.seed, list(shares).index(use.candidate)])
-        right = rng.permutation(NUM_IMAGES) < shares[use.candidate] * NUM_IMAGES
-        labels = np.repeat([0, 1], NUM_IMAGES // 2)
-        scores = np.zeros((NUM_IMAGES, 2), dtype=np.float32)
-        scores[np.arange(NUM_IMAGES), np.where(right, labels, 1 - labels)] = 1
-        ids = tuple(
-            f'{"ab"[label]}/{2 * (k % (NUM_IMAGES // 2)) + label:02d}'
-            for k, label in enumerate(labels)
-        )
-        header = PredictionHeader('classification', ('a', 'b'), 'ab' * 32, 'pets.py')
-        save_predictions(
-            folder / 'predictions.npz', Predictions(header, ids, dict(scores=scores))
-        )
-        row = dict(kind='score', score='top-1', value=float(right.mean()))
-        write_records(folder, head_of(cell), [row])
-
-
-def results_of(study, tmp_path, shares, without=()):
-    plan = planned(study, Machine(cells=tmp_path / 'w' / 'cells'))
-    make_cells(plan, shares, without)
-    return Results(plan, tmp_path / 'study', lambda _: None)
+    return make_pets(tmp_path_factory.mktemp('set'))
 
 
 def answer_of(results):
@@ -242,13 +152,14 @@ def test_costs_add_up_over_the_chain(config, tmp_path):
     assert names == ['scratch', 'cls', 'det']
 
 
+BUDGET = dict(pretrain=100, classification=200, detection=5, transfer=300, report=60)
+
+
 @pytest.fixture(scope='module')
 def written(config, tmp_path_factory):
     """A report of a study whose det failed with two of three seeds."""
     folder = tmp_path_factory.mktemp('written')
-    study = study_of(
-        config, not_planned={'Table 9': 'there is none'}, budget=dict(pretrain=100)
-    )
+    study = study_of(config, not_planned={'Table 9': 'there is none'}, budget=BUDGET)
     plan = planned(study, Machine(cells=folder / 'w' / 'cells'))
     make_cells(plan, APART)
     for seed in (1, 2):
@@ -257,14 +168,18 @@ def written(config, tmp_path_factory):
         (place / 'records.jsonl').unlink()
         text = json.dumps(dict(code=1, reason='the disk is full', log=[]))
         (place / 'failed.json').write_text(text)
+    (halved,) = plan.used('final', candidate='cls', seed=2)
+    path = plan.folder(halved.key) / 'records.jsonl'
+    head, *rows = read_records(path)
+    write_json_lines(path, [dict(head, is_batch_halved=True), *rows])
     said = []
     html = write_study_report(plan, folder / 'study', 'python x --seed 3', said.append)
-    return html, '\n'.join(said), folder / 'study'
+    return html, '\n'.join(said), folder / 'study', halved.key
 
 
 def test_a_report_says_what_failed_and_has_the_rest(written):
     """Every number in it names its record."""
-    html, said, folder = written
+    html, said, folder, _ = written
     text = html.read_text()
     records = read_records(folder / 'records.jsonl')
     assert unresolved_numbers(text, {row['id']: row for row in records}) == []
@@ -276,10 +191,26 @@ def test_a_report_says_what_failed_and_has_the_rest(written):
     # 6 pre-trainings and 9 transfers, of which two failed.
     assert '13 of 15' in text
     assert 'top-1 on pets (95 % interval):' in said
-    assert 'seconds of all pretrain cells: 100 planned, 180 used' in said
     ids = {row['id'] for row in records}
     assert any(one.startswith('made/pets/means/') for one in ids)
     assert (folder / 'report' / 'report.md').is_file()
+
+
+def test_what_was_planned_is_told_beside_what_was_used(written):
+    """6 pre-trainings and 7 transfers of 30 seconds each."""
+    said = written[1]
+    assert 'seconds of all pretrain cells: 100 planned, 180 used' in said
+    assert 'seconds of all classification cells: 200 planned, 210 used' in said
+    assert 'seconds of all detection cells: 5 planned, 0 used' in said
+    assert 'seconds of all transfer cells: 300 planned, 210 used' in said
+    (seconds,) = re.findall(r'seconds of the report: 60 planned, (\d+) used', said)
+    assert int(seconds) < 600
+
+
+def test_a_cell_that_ran_with_half_the_batch_says_so(written):
+    html, key = written[0].read_text(), written[3]
+    rows = [row for row in html.split('<tr>') if 'half the batch, twice' in row]
+    assert len(rows) == 1 and f'<span class="axis">{key[:8]}</span>' in rows[0]
 
 
 def test_what_waited_for_a_failure_is_named_with_it_once(config, tmp_path):
