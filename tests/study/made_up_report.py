@@ -93,7 +93,9 @@ def large_table():
         )
         for place in range(60)
     )
-    return Table('Sixty', ('candidate', 'score', 'kind'), rows)
+    words = 'Published: a sentence of many words on 1 network, wider than a phone. ' * 2
+    note = (Published(words, SOURCE),)
+    return Table('Sixty', ('candidate', 'score', 'kind'), rows, note)
 
 
 def answers():
