@@ -4,7 +4,12 @@ import re
 
 import pytest
 
-from mmdetxfer.study.published import published, published_table, published_tables
+from mmdetxfer.study.published import (
+    as_fraction,
+    published,
+    published_table,
+    published_tables,
+)
 from mmdetxfer.study.report_check import numbers_in
 from mmdetxfer.study.sections import Published
 
@@ -42,6 +47,21 @@ def test_every_table_of_the_paper_is_there_and_every_place_is_a_number():
     # Tables 1 to 8: 12, 6, 4, 4, 7, 6, 6 and 12 numbers.
     counts = [sum(map(len, one.rows.values())) for one in list(tables.values())[:8]]
     assert counts == [12, 6, 4, 4, 7, 6, 6, 12]
+
+
+@pytest.mark.parametrize(
+    ('text', 'expected'),
+    [('84.6', '0.846'), ('45', '0.45'), ('87.20', '0.8720'), ('+0.7', '+0.007')],
+)
+def test_per_cent_become_parts_of_one_in_all_their_digits(text, expected):
+    assert as_fraction(Published(text, LI)) == Published(expected, LI)
+
+
+def test_columns_are_those_of_a_target_and_of_all_its_images():
+    table = published_table('li2019/table7')
+    assert list(table.of('voc07', 1.0).columns) == ['AP50', 'AP70']
+    assert list(table.of('caltech256', 1.0).columns) == ['Caltech-256']
+    assert table.of('voc07', 0.1) is None and table.of('coco', 1.0) is None
 
 
 def test_places_without_a_number_are_none():

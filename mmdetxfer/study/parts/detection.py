@@ -1,6 +1,8 @@
 """Transfer to detection: mean AP over IoU, and whether it differs more at high IoU."""
 
 from mmdetxfer.study.comparisons import IOU_CURVES
+from mmdetxfer.study.parts.paper import paper_table
+from mmdetxfer.study.parts.paper_layout import layout_table
 from mmdetxfer.study.parts.part import (
     cases,
     difference_line,
@@ -8,7 +10,6 @@ from mmdetxfer.study.parts.part import (
     key_of,
     means_table,
     of_whom,
-    paper_table,
     pictures,
     title_of,
     transfers,
@@ -21,7 +22,7 @@ INTERACTIONS = ('AP70 - AP50', 'ln AP70 - ln AP50')
 
 
 class DetectionPart:
-    """Table 1 and Figure 1 of Li et al. 2019, and its Table 2 by super-categories."""
+    """Tables 1 and 2 and Figure 1 of Li et al. 2019, and what it gains on COCO."""
 
     name = 'detection'
     tasks = ('detection',)
@@ -32,7 +33,7 @@ class DetectionPart:
         return [self._section(results, one) for one in transfers(results, self.tasks)]
 
     def _section(self, results: Results, one: Compared) -> Section:
-        published = paper_table(results, 'table1')
+        published = paper_table(results, 'table1', one)
         title = ('Mean AP at IoU ', Label('0.5, 0.7 and 0.9'))
         blocks = [
             of_whom(one),
@@ -56,6 +57,10 @@ class DetectionPart:
         for group in dict.fromkeys(groups):
             name = (f'Objects: {group}',)
             blocks.append(means_table(one, name, ('AP50', 'AP70'), group=group))
+        for table, kind in (('table2', 'means'), ('coco-gain', 'differences')):
+            published = paper_table(results, table, one)
+            if published is not None:
+                blocks += layout_table(published, lambda _: one, kind=kind)
         blocks += cases(one)
         heading = title_of('Detection', one, results)
         return Section(heading, tuple(blocks), key_of(self.name, one))

@@ -1,17 +1,17 @@
 """What detectors get wrong: kinds of errors, and what is missed by occlusion."""
 
 from mmdetxfer.study.comparisons import ERRORS
+from mmdetxfer.study.parts.paper import paper_table, published_note, rows_of
 from mmdetxfer.study.parts.part import (
     difference_line,
     interval_note,
     key_of,
-    paper_table,
     pictures,
     title_of,
     transfers,
 )
 from mmdetxfer.study.results import Compared, Results
-from mmdetxfer.study.sections import Label, Measured, Section, Table
+from mmdetxfer.study.sections import Label, Line, Measured, Section, Table, Text
 
 
 class ErrorsPart:
@@ -67,23 +67,25 @@ def _missed_table(results: Results, one: Compared) -> list[Table]:
     if not rows:
         return []
     levels = list(dict.fromkeys(row['occlusion'] for row in rows))
-    published = paper_table(results, 'table3')
+    published = paper_table(results, 'table3', one)
+    head: list[Text] = ['candidate']
+    for level in levels:
+        head.append(f'occlusion {level}')
+        if published:
+            head.append(f'occlusion {level} published')
     lines = []
-    for name in one.seeds:
-        cells = [(name,)]
+    for name in rows_of(one.seeds, published):
+        cells: list[Line] = [(name,)]
         for level in levels:
-            own = [
-                row
-                for row in rows
-                if row['candidate'] == name and row['occlusion'] == level
-            ]
             line: list = []
-            for row in own:
-                line += [Measured(row['id'], 'mean', row['mean'], 1, 100), ' ']
-            if published and level in published.rows.get(name, {}):
-                line += ['(published ', published.rows[name][level], ')']
-            cells.append(tuple(line) or ('–',))
+            for row in rows:
+                if (row['candidate'], row['occlusion']) == (name, level):
+                    line += [Measured(row['id'], 'mean', row['mean'], 1, 100), ' ']
+            cells.append(tuple(line) or ('–' if name in one.seeds else '',))
+            if published:
+                # Both are in per cent here.
+                number = published.rows.get(name, {}).get(level)
+                cells.append((number,) if number else ('',))
         lines.append(tuple(cells))
-    head = ('candidate', *(f'occlusion {level}' for level in levels))
     title = 'Missed objects in per cent, mean of the classes, one number a seed'
-    return [Table(title, head, tuple(lines))]
+    return [Table(title, tuple(head), tuple(lines), published_note(published))]

@@ -3,6 +3,11 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from mmdetxfer.study.parts.paper import (
+    published_line,
+    published_note,
+    rows_of,
+)
 from mmdetxfer.study.published import PublishedTable
 from mmdetxfer.study.results import Compared, Results
 from mmdetxfer.study.sections import (
@@ -76,7 +81,8 @@ def means_table(
         compared: What was compared.
         title: Of the table.
         scores: Names of scores.
-        published: A paper's table of the same scores.
+        published: A paper's table of the same scores and of candidates of the same
+            names; it is that of this target and share.
         wanted: What the records must have beside the score.
     """
     head: list[Text] = ['candidate']
@@ -85,19 +91,20 @@ def means_table(
         if published is not None and score in published.columns:
             head.append((Label(score), ' published'))
     rows = []
-    for name in compared.seeds:
+    for name in rows_of(compared.seeds, published):
         cells: list[Line] = [(name,)]
         for score in scores:
             own = dict(candidate=name, score=score, **wanted)
             mean = _first(compared.rows('means', **own))
             less = _first(compared.rows('differences', **own))
-            cells.append(with_interval(mean) if mean else ('–',))
-            cells.append(difference_line(less) if less else ('–',))
+            absent = '–' if name in compared.seeds else ''
+            cells.append(with_interval(mean) if mean else (absent,))
+            cells.append(difference_line(less) if less else (absent,))
             if published is not None and score in published.columns:
-                number = published.rows.get(name, {}).get(score)
-                cells.append((number,) if number else ('',))
+                cells.append(published_line(published, name, score))
         rows.append(tuple(cells))
-    return Table(title, tuple(head), tuple(rows), interval_note(compared))
+    note = (*interval_note(compared), *published_note(published))
+    return Table(title, tuple(head), tuple(rows), note)
 
 
 def _first(rows: Sequence[dict]) -> dict | None:
@@ -212,17 +219,3 @@ def transfers(results: Results, tasks: Sequence[str]) -> list[Compared]:
         for share in results.study.target_fractions
     ]
     return [one for one in found if one is not None]
-
-
-def paper_table(results: Results, name: str) -> PublishedTable | None:
-    """Return a table of the paper that the study reproduces, if it has one.
-
-    Args:
-        results: Of the study.
-        name: Such as 'table1'.
-    """
-    from mmdetxfer.study.published import published_table, published_tables
-
-    whole = f'{results.study.paper}/{name}'
-    is_there = results.study.paper and whole in published_tables()
-    return published_table(whole) if is_there else None

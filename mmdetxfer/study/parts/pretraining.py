@@ -1,7 +1,12 @@
 """What the pre-trainings themselves score, on their own validation images."""
 
+from mmdetxfer.study.parts.paper import (
+    paper_table,
+    published_line,
+    published_note,
+)
 from mmdetxfer.study.results import Results
-from mmdetxfer.study.sections import Label, Measured, Section, Table
+from mmdetxfer.study.sections import Label, Line, Measured, Section, Table
 
 
 class PretrainingPart:
@@ -34,5 +39,36 @@ class PretrainingPart:
             return []
         head = ('candidate', 'stage', 'seed', 'score', 'value')
         title = 'Last validation of each stage, on the images of its own config'
-        table = Table(title, head, tuple(lines))
-        return [Section("The pre-trainings' own scores", (table,), self.name)]
+        tables = (Table(title, head, tuple(lines)), *_paper_tables(results))
+        return [Section("The pre-trainings' own scores", tables, self.name)]
+
+
+def _paper_tables(results: Results) -> list[Table]:
+    """Return the last stages beside what the paper says of its own, if any is there."""
+    published = paper_table(results, 'pre-trainings')
+    if published is None:
+        return []
+    lines, is_ours = [], False
+    for name, numbers in published.rows.items():
+        for column in numbers:
+            score = published.columns[column].wanted['score']
+            ours = _last_scores(results, name, score)
+            is_ours |= bool(ours)
+            beside = (published_line(published, name, column), (Label(column),))
+            lines.append(((name,), (Label(score),), ours or ('',), *beside))
+    head = ('candidate', 'score', 'one number a seed', 'published', 'published of')
+    note = published_note(published)
+    return [Table(published.title, head, tuple(lines), note)] if is_ours else []
+
+
+def _last_scores(results: Results, candidate: str, score: str) -> Line:
+    """Return a score of the last stage of a candidate, one number a seed."""
+    if candidate not in results.study.candidates:
+        return ()
+    last = len(results.study.candidates[candidate].stages) - 1
+    line: list = []
+    for use in results.done('pretrain', candidate=candidate, stage=last):
+        for row in results.rows[use.key]:
+            if row['kind'] == 'validation' and row['score'] == score:
+                line += [Measured(row['id'], 'value', row['value']), ' ']
+    return tuple(line)

@@ -1,5 +1,7 @@
 """Linear probes of frozen layers: what a pre-training knows, and where it is lost."""
 
+from mmdetxfer.study.parts.paper import paper_table
+from mmdetxfer.study.parts.paper_layout import layout_table
 from mmdetxfer.study.parts.part import difference_line, interval_note, with_interval
 from mmdetxfer.study.results import Compared, Results
 from mmdetxfer.study.sections import Block, Figure, Label, Line, Section, Table
@@ -21,6 +23,10 @@ class ProbesPart:
         for target in results.study.probes['targets']:
             blocks.append(_candidates(one, target))
             blocks += [_layers(one, target, name) for name in one.seeds]
+        for name, more in (('table6', one.seeds), ('table5', ())):
+            published = paper_table(results, name)
+            if published is not None:
+                blocks += layout_table(published, lambda _: one, more)
         for stem, words in (
             ('layers', 'Top-1 of linear probes against the depth of the layer.'),
             ('objects', 'Top-1 against the number of objects, and their share.'),

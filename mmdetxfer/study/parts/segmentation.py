@@ -1,13 +1,13 @@
 """Transfer to segmentation: mIoU, and whether it differs at borders or within."""
 
 from mmdetxfer.study.comparisons import BANDS, named_width
+from mmdetxfer.study.parts.paper import paper_table
 from mmdetxfer.study.parts.part import (
     cases,
     interval_note,
     key_of,
     means_table,
     of_whom,
-    paper_table,
     pictures,
     title_of,
     transfers,
@@ -29,7 +29,7 @@ class SegmentationPart:
         return [self._section(results, one) for one in transfers(results, self.tasks)]
 
     def _section(self, results: Results, one: Compared) -> Section:
-        published = paper_table(results, 'table4')
+        published = paper_table(results, 'table4', one)
         width = named_width(results.study.targets[one.target])
         blocks = [
             of_whom(one),
