@@ -9,7 +9,7 @@ from mmdetxfer.study.report_check import labelled
 from mmdetxfer.study.results import Compared, Results
 from mmdetxfer.study.sections import Label, Line, Table, Text
 
-Find = Callable[[str], Compared | None]
+Find = Callable[[str | None], Compared | None]
 
 
 def layout_table(
@@ -23,10 +23,7 @@ def layout_table(
         more: Candidates that have rows though the paper has none of them.
         kind: 'means', or 'differences' to a baseline.
     """
-    compared = {
-        column: find(own.target) if own.target else None
-        for column, own in table.columns.items()
-    }
+    compared = {column: find(own.target) for column, own in table.columns.items()}
     head: list[Text] = [table.names]
     for column in table.columns:
         head += [(Label(column),), (Label(column), ' published')]
@@ -65,7 +62,7 @@ def transfers_to(results: Results, table: PublishedTable) -> Find:
         table: The paper's.
     """
 
-    def find(target: str) -> Compared | None:
+    def find(target: str | None) -> Compared | None:
         is_there = target in results.study.targets
         return results.transfers(target, table.share) if is_there else None
 
