@@ -1,7 +1,7 @@
 """A real study, from one file to one report, in which much goes wrong.
 
-One candidate cannot be loaded, one has a loss that is no number, one target's data are
-not there: the report has the rest, and says what failed.
+One candidate's file is not there, one's is damaged, one has a loss that is no number,
+one target's data are not there: the report has the rest, and says what failed.
 """
 
 import json
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from mmdetxfer.study.records import read_records
 from mmdetxfer.study.report_check import unresolved_numbers
@@ -58,6 +59,9 @@ def here(tmp_path_factory):
     text = Path(__file__).with_name('tiny_study.py').read_text()
     text = text.replace("'ROOT/", f"'{REPOSITORY}/").replace("'HERE/", f"'{here}/")
     (here / 'tiny.py').write_text(text)
+    torch.save(dict(state_dict={'w': torch.ones(8)}), here / 'torn.pth')
+    whole = (here / 'torn.pth').read_bytes()
+    (here / 'torn.pth').write_bytes(whole[: len(whole) // 2])
     done = study(here, 'run')
     (here / 'printed.txt').write_text(done.stdout + done.stderr)
     assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-3000:]
@@ -72,6 +76,7 @@ def test_what_failed_is_said_with_its_reason(here):
     printed = (here / 'printed.txt').read_text()
     for words in (
         'final lost on pets seed 0: expected lost.pth, it is not there',
+        'final torn on pets seed 0: torn.pth cannot be read as a checkpoint',
         'pretrain wild stage 1 seed 0: the loss is',
         'final cls on away seed 0: expected nowhere, it is not there',
         'final wild on pets seed 0: not begun: it needs pretrain wild',

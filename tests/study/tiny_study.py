@@ -17,6 +17,7 @@ candidates = {
     'scratch': dict(words='none', network=_cls['config']),
     'cls': dict(words='classification', stages=[_cls]),
     'lost': dict(words='a file that is not there', stages=[dict(file='lost.pth')]),
+    'torn': dict(words='a file that broke off', stages=[dict(file='torn.pth')]),
     'wild': dict(
         words='a loss that is no number',
         stages=[{**_cls, 'options': {**_cls['options'], _rate: 1e30}}],
