@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
+from mmengine.hub import get_config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 from torch.nn import functional
@@ -116,6 +117,33 @@ def test_a_transformers_blocks_are_its_patch_tokens(images):
     handle.remove()
     assert torch.equal(found['block2'], seen[0][:, 1:].transpose(1, 2))
     assert found['block2'].shape == (2, 12, 16) and found['stage3'].shape == (2, 12)
+
+
+def test_of_a_cascade_the_first_stage_counts(images):
+    """Its own extractor, each level of FPN; the second and third are not asked."""
+    register_all_modules(init_default_scope=False)
+    cfg = get_config('mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py')
+    cfg.model.backbone.update(depth=18, base_channels=8, init_cfg=None)
+    cfg.model.neck.update(in_channels=[8, 16, 32, 64], out_channels=8)
+    cfg.model.rpn_head.update(in_channels=8, feat_channels=8)
+    cfg.model.roi_head.bbox_roi_extractor.out_channels = 8
+    for head in cfg.model.roi_head.bbox_head:
+        head.update(in_channels=8, fc_out_channels=16)
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        model = MODELS.build(cfg.model).eval()
+    layers = NamedLayers(model)
+    assert layers.names == (*CONVS, 'FC1', 'FC2')
+    found = layers(images, ['FC1', 'FC2'])
+    with torch.no_grad():
+        maps = model.neck(model.backbone(images))
+        rois = torch.tensor([[0, 0, 0, 64, 64], [1, 0, 0, 64, 64.0]])
+        x = model.roi_head.bbox_roi_extractor[0](maps[:4], rois).flatten(1)
+        first, second = model.roi_head.bbox_head[0].shared_fcs
+        one = functional.relu(first(x))
+        two = functional.relu(second(one))
+    assert found['FC1'].shape == (2, 16) and one.max() > 0
+    assert torch.equal(found['FC1'], one) and torch.equal(found['FC2'], two)
 
 
 def test_the_last_map_of_pre_activation_is_behind_its_closing_norm(images):
