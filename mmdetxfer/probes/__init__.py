@@ -8,6 +8,7 @@ from .neighbours import neighbour_scores
 from .ridge import fit_ridge
 from .scored import (
     ProbeSettings,
+    check_classes,
     few_shot_probe,
     present_classes,
     scored_probe,
@@ -25,6 +26,7 @@ __all__ = [
     'NotConvergedError',
     'ProbeSettings',
     'accuracy',
+    'check_classes',
     'choose_logistic',
     'choose_ridge',
     'eigenbasis',

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from .accuracy import Accuracy, accuracy
-from .choice import Choice, choose_logistic
+from .choice import Choice, NotConvergedError, choose_logistic
 from .eigenbasis import eigenbasis
 from .linear import STRENGTHS, fit_logistic, probe_of
 from .splits import few_rows, held_out_rows
 
 # With more features than this another grid is tried.
 MANY_FEATURES = 10_000
+MOST_OF_MANY = 9
 # With fewer images a class there is nothing to choose on, and this strength is taken.
 LEAST_TO_CHOOSE = 5
 FEW_STRENGTH = 1.0
@@ -31,7 +32,8 @@ class ProbeSettings:
         seed: Of the draw of those.
         is_standardised: Whether features are divided by their deviation.
         device: Where it is computed.
-        strengths_of_many: What is tried with more than 10,000 features.
+        strengths_of_many: What is tried with more than 10,000 features; None takes of
+            ``strengths`` every so manyth, so that nine or fewer are left.
     """
 
     strengths: tuple[float, ...] = STRENGTHS
@@ -39,16 +41,16 @@ class ProbeSettings:
     seed: int = 0
     is_standardised: bool = True
     device: str = 'cpu'
-    strengths_of_many: tuple[float, ...] = STRENGTHS[::5]
+    strengths_of_many: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what chooses nothing."""
-        grids = (self.strengths, self.strengths_of_many)
-        if not all(grid and min(grid) > 0 for grid in grids):
-            raise ValueError(
-                f'strengths: expected one or more above 0, got {grids[0]} and '
-                f'{grids[1]} of many features'
-            )
+        grids = {'strengths': self.strengths}
+        if self.strengths_of_many is not None:
+            grids['strengths_of_many'] = self.strengths_of_many
+        for name, grid in grids.items():
+            if not grid or min(grid) <= 0:
+                raise ValueError(f'{name}: expected one or more above 0, got {grid}')
         if not 0 < self.held_out < 1:
             raise ValueError(
                 f'held_out: expected a share of 1 above 0, got {self.held_out}'
@@ -56,9 +58,12 @@ class ProbeSettings:
 
     def grid(self, num_features: int) -> tuple[float, ...]:
         """Return the strengths that are tried with so many features."""
-        if num_features > MANY_FEATURES:
+        if num_features <= MANY_FEATURES:
+            return self.strengths
+        if self.strengths_of_many is not None:
             return self.strengths_of_many
-        return self.strengths
+        step = -(-len(self.strengths) // MOST_OF_MANY)
+        return tuple(sorted(self.strengths, reverse=True)[::step])
 
 
 def check_classes(train: np.ndarray, test: np.ndarray, classes: tuple) -> None:
@@ -95,9 +100,11 @@ def present_classes(
     present, labels = np.unique(train, return_inverse=True)
     unknown = np.setdiff1d(test, present)
     if len(unknown):
+        first = int(unknown[0])
+        name = classes[first] if first < len(classes) else first
         raise ValueError(
             'labels: expected classes of the test among those to learn from, '
-            f'{classes[unknown[0]]!r} is not'
+            f'{name!r} is not'
         )
     own = tuple(classes[label] for label in present)
     return own, [labels, np.searchsorted(present, test)]
@@ -148,7 +155,8 @@ def few_shot_probe(
     """Return how good a probe is that learns from a few images of each class.
 
     With one image a class its scores depend little on the strength, and nothing is
-    left to choose it on: under 5 images it is 1.
+    left to choose it on: under 5 images it is 1. A fit that does not converge is an
+    error, as in ``scored_probe``.
 
     Args:
         features: (N, D) of the images to draw from.
@@ -167,4 +175,9 @@ def few_shot_probe(
         return scored_probe(*few, classes, settings)[1]
     basis = eigenbasis(features, rows, settings.is_standardised, settings.device)
     fit = fit_logistic(basis, labels[rows], len(classes), FEW_STRENGTH)
+    if not fit.is_converged:
+        raise NotConvergedError(
+            f'probe of {shots} images a class: strength {FEW_STRENGTH:g} did not '
+            'converge'
+        )
     return accuracy(probe_of(basis, fit).scores(test_features), test_labels)

@@ -5,6 +5,7 @@ import pytest
 from toy_features import overlapping
 
 from mmdetxfer.probes import (
+    NotConvergedError,
     accuracy,
     choose_logistic,
     eigenbasis,
@@ -87,8 +88,6 @@ def test_of_many_features_fewer_strengths_are_tried():
     settings = ProbeSettings((1.0, 2.0), strengths_of_many=(3.0,))
     assert settings.grid(10_000) == (1.0, 2.0)
     assert settings.grid(10_001) == (3.0,)
-    # 45 values, every fifth.
-    assert len(ProbeSettings().grid(50_176)) == 9
     rng = np.random.default_rng(0)
     wide = rng.normal(size=(12, 10_001)).astype(np.float32)
     labels = np.arange(12) % 2
@@ -96,11 +95,34 @@ def test_of_many_features_fewer_strengths_are_tried():
     assert list(choice.scores) == [3.0]
 
 
+@pytest.mark.parametrize('count, step', [(45, 5), (15, 2), (10, 2), (9, 1), (1, 1)])
+def test_of_many_features_every_so_manyth_of_ones_own_strengths_is_tried(count, step):
+    """Nine of 45, eight of 15, five of 10, and all of nine; from strong to weak."""
+    own = [float(k) for k in range(count, 0, -1)]
+    shuffled = tuple(np.random.default_rng(0).permutation(own).tolist())
+    assert ProbeSettings(shuffled).grid(10_000) == shuffled
+    assert ProbeSettings(shuffled).grid(10_001) == tuple(own[::step])
+
+
+def test_by_default_nine_are_tried_of_many_features():
+    """10**5 to 10**-6 in 45 steps: each fifth is 10**1.25 below the one before."""
+    expected = [10 ** (5 - 1.25 * k) for k in range(9)]
+    assert ProbeSettings().grid(50_176) == pytest.approx(expected)
+
+
+def test_a_few_images_whose_fit_does_not_converge_are_an_error(monkeypatch):
+    """As a chosen strength's: classes that a line separates, next to no penalty."""
+    monkeypatch.setattr('mmdetxfer.probes.scored.FEW_STRENGTH', 1e-30)
+    with pytest.raises(NotConvergedError, match='2 images a class: strength 1e-30 did'):
+        few_shot_probe(*PARTS, shots=2, draw=3, settings=SETTINGS)
+
+
 @pytest.mark.parametrize(
     'settings, message',
     [
-        (dict(strengths=()), 'expected one or more above 0, got'),
-        (dict(strengths_of_many=(0.0,)), 'expected one or more above 0, got'),
+        (dict(strengths=()), '^strengths: expected one or more above 0, got'),
+        (dict(strengths_of_many=(0.0,)), '^strengths_of_many: expected one or more ab'),
+        (dict(strengths_of_many=()), '^strengths_of_many: expected one or more above'),
         (dict(held_out=1.5), 'a share of 1 above 0, got 1.5'),
     ],
 )
@@ -116,3 +138,5 @@ def test_classes_without_images_can_be_left_out():
     assert [one.tolist() for one in labels] == [[0, 1, 1, 2], [2, 0]]
     with pytest.raises(ValueError, match="to learn from, 'b' is not"):
         present_classes(tuple('abcdef'), train, np.array([1]))
+    with pytest.raises(ValueError, match='to learn from, 6 is not'):
+        present_classes(tuple('abcdef'), train, np.array([6]))
