@@ -101,14 +101,16 @@ class LinearProbeHook(Hook):
         model = _unwrapped(runner.model)
         averaging = [hook for hook in runner.hooks if isinstance(hook, EMAHook)]
         settings = (self.images, self.layers, self.pooling, self.evaluator)
+        when = f'{"epoch" if self.by_epoch else "iteration"} {step}'
         with kept_random_state():
             for hook in averaging:
                 hook.before_val_epoch(runner)
             try:
                 scores = probed(model, *settings, runner.logger.info)
             except UserError as error:
-                # Features of an early network may all be 0; the training goes on.
-                runner.logger.warning(f'no linear probe: {error}')
+                # The same on all ranks. Features of an early network may all be 0;
+                # the training goes on.
+                runner.logger.warning(f'no linear probe, {when}: {error}')
                 return
             finally:
                 for hook in averaging:
@@ -118,8 +120,7 @@ class LinearProbeHook(Hook):
             for name, value in scores.items()
             if name.endswith('_top1')
         )
-        kind = 'epoch' if self.by_epoch else 'iteration'
-        runner.logger.info(f'linear probe, {kind} {step}: {", ".join(words)}')
+        runner.logger.info(f'linear probe, {when}: {", ".join(words)}')
         if is_main_process():
             runner.visualizer.add_scalars(scores, step=step)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mmengine.dataset import pseudo_collate
-from mmengine.dist import get_rank, get_world_size
+from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.evaluator import Evaluator
 from mmengine.registry import DATASETS, EVALUATOR, DefaultScope
 from torch import nn
@@ -59,7 +59,7 @@ class ProbeImages:
 
 
 def probe_evaluator(settings: Any, images: Mapping[str, ProbeImages]) -> Evaluator:
-    """Build the evaluator, and tell it the classes.
+    """Build the evaluator, tell it the classes, and let it check the labels.
 
     Args:
         settings: Its config; its type may be left out.
@@ -72,6 +72,7 @@ def probe_evaluator(settings: Any, images: Mapping[str, ProbeImages]) -> Evaluat
         )
     evaluator = EVALUATOR.build({**settings, 'type': TYPE})
     evaluator.dataset_meta = dict(images['train'].dataset.metainfo)
+    evaluator.check_labels({part: own.labels for part, own in images.items()})
     return evaluator
 
 
@@ -85,6 +86,8 @@ def probed(
 ) -> dict[str, float]:
     """Return the scores of all layers; the model is left as it was.
 
+    What a rank finds wrong with its images is an error of all of them.
+
     Args:
         model: Not wrapped.
         images: Of each part.
@@ -95,26 +98,42 @@ def probed(
     """
     # What a call left that failed half-way.
     evaluator.forget()
+    word = ''
     with as_before(model):
         from mmdetxfer.models.named_layers import NamedLayers
 
         requests = requests_for(NamedLayers(model), layers, poolings, say)
-        for part, own in images.items():
-            network = FrozenFeatures(model, requests, own.batch_size, say)
-            rows, done = own.own_rows(), 0
-            for batch in own.loader():
-                found = network(batch['inputs'])
-                batch_rows = rows[done : done + len(batch['inputs'])]
-                done += len(batch_rows)
-                evaluator.process(
-                    [
-                        dict(
-                            part=part,
-                            index=index,
-                            gt_label=own.labels[index],
-                            features={key: found[key][place] for key in found},
-                        )
-                        for place, index in enumerate(batch_rows)
-                    ]
-                )
+        try:
+            for part, own in images.items():
+                network = FrozenFeatures(model, requests, own.batch_size, say)
+                _process(part, own, network, evaluator)
+        except UserError as error:
+            word = str(error)
+    # Else the others would wait in the evaluator for a rank that has given up.
+    words = [one for one in all_gather_object(word) if one]
+    if words:
+        evaluator.forget()
+        raise UserError(words[0])
     return evaluator.evaluate(sum(len(own.labels) for own in images.values()))
+
+
+def _process(
+    part: str, own: ProbeImages, network: FrozenFeatures, evaluator: Evaluator
+) -> None:
+    """Hand the features of this rank's images of a part to the evaluator."""
+    rows, done = own.own_rows(), 0
+    for batch in own.loader():
+        found = network(batch['inputs'])
+        batch_rows = rows[done : done + len(batch['inputs'])]
+        done += len(batch_rows)
+        evaluator.process(
+            [
+                dict(
+                    part=part,
+                    index=index,
+                    gt_label=own.labels[index],
+                    features={key: found[key][place] for key in found},
+                )
+                for place, index in enumerate(batch_rows)
+            ]
+        )

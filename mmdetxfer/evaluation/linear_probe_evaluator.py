@@ -1,8 +1,9 @@
 """Linear probes of a network's layers, as an evaluator of mmengine.
 
 It is handed features instead of predictions, of images that probes learn from and of
-images that they are scored on, and returns scores for each layer. Features stay where
-they were made until a layer is fitted; layers are shared out over the ranks.
+images that they are scored on, and returns scores for each layer. Layers are shared out
+over the ranks: the features of each, of all images, go to the rank that fits it, and
+all are there before the first is fitted.
 """
 
 import json
@@ -18,6 +19,8 @@ from mmdetxfer.errors import UserError
 from mmdetxfer.probes import (
     STRENGTHS,
     ProbeSettings,
+    check_classes,
+    held_out_rows,
     present_classes,
     scored_probe,
 )
@@ -43,6 +46,8 @@ class LinearProbeEvaluator(Evaluator):
         device: Where probes are fitted; the GPU if there is one by default.
         has_all_classes: Whether a class without an image is an error; else it does not
             count.
+        strengths_of_many: Of layers with more than 10,000 features; by default nine
+            of ``strengths`` or fewer, evenly apart.
     """
 
     def __init__(
@@ -53,13 +58,15 @@ class LinearProbeEvaluator(Evaluator):
         is_standardised: bool = True,
         device: str | None = None,
         has_all_classes: bool = True,
+        strengths_of_many: Sequence[float] | None = None,
     ) -> None:
         """Take the settings."""
         super().__init__([])
         device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        many = None if strengths_of_many is None else tuple(strengths_of_many)
         try:
             self.settings = ProbeSettings(
-                tuple(strengths), held_out, seed, is_standardised, device
+                tuple(strengths), held_out, seed, is_standardised, device, many
             )
         except ValueError as error:
             raise UserError(f'LinearProbeEvaluator: {error}') from error
@@ -70,6 +77,20 @@ class LinearProbeEvaluator(Evaluator):
     def forget(self) -> None:
         """Begin anew, whatever was kept."""
         self._rows: dict[str, list[Mapping]] = {part: [] for part in PARTS}
+
+    def check_labels(self, labels: Mapping[str, Sequence[int]]) -> None:
+        """Refuse labels that no probe could be chosen with, before any features.
+
+        Args:
+            labels: Of the images of each part.
+        """
+        try:
+            classes, own = self._classes([np.array(labels[part]) for part in PARTS])
+            check_classes(*own, classes)
+            settings = self.settings
+            held_out_rows(own[0], settings.held_out, settings.seed, classes)
+        except ValueError as error:
+            raise UserError(f'linear probes: {error}') from error
 
     def process(self, data_samples: Sequence[Mapping], data_batch: Any = None) -> None:
         """Keep the features of images.
@@ -132,19 +153,14 @@ class LinearProbeEvaluator(Evaluator):
         count = sum(len(labels) for _, labels in tables.values())
         if count != size:
             return json.dumps(dict(error=f'expected {size} images, got {count}'))
-        classes = (self.dataset_meta or {}).get('classes')
-        labels = [tables[part][1] for part in PARTS]
-        if classes is None:
-            classes = tuple(map(str, range(int(labels[0].max()) + 1)))
         try:
-            if not self.has_all_classes:
-                classes, labels = present_classes(classes, *labels)
+            classes, labels = self._classes([tables[part][1] for part in PARTS])
             choice, found = scored_probe(
                 tables['train'][0],
                 labels[0],
                 tables['test'][0],
                 labels[1],
-                tuple(classes),
+                classes,
                 self.settings,
             )
         except Exception as error:
@@ -157,3 +173,13 @@ class LinearProbeEvaluator(Evaluator):
                 strength=choice.probe.strength,
             )
         )
+
+    def _classes(self, labels: list[np.ndarray]) -> tuple[tuple, list[np.ndarray]]:
+        """Return the names of the classes that count, and both parts' labels."""
+        classes = (self.dataset_meta or {}).get('classes')
+        if classes is None:
+            classes = map(str, range(int(labels[0].max()) + 1))
+        classes = tuple(classes)
+        if self.has_all_classes:
+            return classes, labels
+        return present_classes(classes, *labels)

@@ -1,6 +1,7 @@
 """Probes beside a training and as a test: what they score, and that nothing moves."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -119,7 +120,12 @@ def test_what_cannot_be_probed_is_one_line(data, tmp_path, evaluator, message):
 
 @pytest.mark.parametrize(
     'change',
-    [dict(held_out=0.5), dict(seed=3), dict(is_standardised=False)],
+    [
+        dict(held_out=0.5),
+        dict(seed=3),
+        dict(is_standardised=False),
+        dict(strengths_of_many=(2.0,)),
+    ],
 )
 def test_settings_of_the_evaluator_reach_the_probes(data, tmp_path, change):
     cfg = probed_config(data, tmp_path, evaluator=dict(EVALUATOR, **change))
@@ -207,7 +213,10 @@ def test_a_probe_that_fails_is_said_and_the_training_goes_on(data, tmp_path):
     ExactRunner.from_cfg(cfg).train()
     assert (tmp_path / 'epoch_2.pth').is_file()
     (log,) = tmp_path.rglob('*.log')
-    assert 'no linear probe: probe of stage1 1x1: strength 1e-30' in log.read_text()
+    assert (
+        'no linear probe, epoch 2: probe of stage1 1x1: strength 1e-30'
+        in log.read_text()
+    )
 
 
 @pytest.mark.parametrize(
@@ -225,6 +234,66 @@ def test_what_cannot_be_is_said_before_the_training(
     with pytest.raises(UserError, match=message):
         ExactRunner.from_cfg(cfg).train()
     assert not (tmp_path / 'trace_0.jsonl').exists()
+
+
+def hurt_copy(data, folder):
+    """Copy the images of the probes, to take some away."""
+    for part in NUM:
+        for name in CLASSES:
+            shutil.copytree(data / part / name, folder / part / name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    'num_kept, message',
+    [
+        (0, 'linear probes: labels: expected 0 to 1 in the test, got 2'),
+        (1, "linear probes: class 'owl': expected 2 images or more"),
+    ],
+)
+def test_classes_of_too_few_images_are_named_before_any_features(
+    data, tmp_path, num_kept, message
+):
+    """Ten owls to learn from, of which one or none is left."""
+    images = hurt_copy(data, tmp_path / 'images')
+    for path in sorted((images / 'train/owl').iterdir())[num_kept:]:
+        path.unlink()
+    if num_kept == 0:
+        (images / 'train/owl').rmdir()
+    cfg = detector_config(data, tmp_path / 'out', num_workers=0)
+    cfg.custom_hooks.append(hook(images))
+    with pytest.raises(UserError, match=message):
+        ExactRunner.from_cfg(cfg).train()
+    assert not (tmp_path / 'out/trace_0.jsonl').exists()
+    with pytest.raises(UserError, match=message):
+        ExactRunner.from_cfg(probed_config(images, tmp_path)).test()
+
+
+def test_an_unreadable_image_of_one_rank_is_said_by_all_and_the_training_goes_on(
+    data, tmp_path
+):
+    """Of two ranks the second has every other image from the second on.
+
+    22 images are 6 batches of 2 a rank, 12 in two epochs.
+    """
+    images = hurt_copy(data, tmp_path / 'images')
+    broken = images / 'train/cat/1.png'
+    broken.write_bytes(broken.read_bytes()[:40])
+    cfg = detector_config(data, tmp_path / 'out')
+    cfg.custom_hooks.append(hook(images))
+    train(cfg, num_ranks=2)
+    assert [len(traced(tmp_path / 'out', rank)) for rank in range(2)] == [12, 12]
+    (log,) = (tmp_path / 'out').rglob('*.log')
+    for epoch in (1, 2):
+        said = f'no linear probe, epoch {epoch}: {broken} cannot be read'
+        assert said in log.read_text()
+
+
+def test_an_unreadable_image_ends_a_test(data, tmp_path):
+    images = hurt_copy(data, tmp_path / 'images')
+    (images / 'test/dog/2.png').write_bytes(b'')
+    with pytest.raises(UserError, match=r'test/dog/2\.png cannot be read'):
+        ExactRunner.from_cfg(probed_config(images, tmp_path)).test()
 
 
 def test_data_sets_are_built_in_the_scope_that_is_named(data, monkeypatch):

@@ -109,6 +109,44 @@ def test_any_failure_is_a_word_for_the_other_ranks(monkeypatch):
         evaluated(samples())
 
 
+def test_strengths_of_many_features_are_those_that_are_named():
+    """Of 10,001 features those alone, else every so manyth of the others."""
+    many = LinearProbeEvaluator(STRENGTHS, strengths_of_many=[3.0]).settings
+    assert many.grid(10_001) == (3.0,) and many.grid(10_000) == STRENGTHS
+    assert set(LinearProbeEvaluator(STRENGTHS).settings.grid(10_001)) == set(STRENGTHS)
+    with pytest.raises(UserError, match='Evaluator: strengths_of_many: expected one'):
+        LinearProbeEvaluator(strengths_of_many=[])
+
+
+@pytest.mark.parametrize(
+    'train, test, more, message',
+    [
+        ([0, 0, 1, 1], [0], {}, "class 'c' has none"),
+        ([0, 0, 1, 1, 2, 2], [3], {}, 'expected 0 to 2 in the test, got 3'),
+        (
+            [0, 0, 1, 1, 2],
+            [0],
+            {},
+            "class 'c': expected 2 images or more, one to learn",
+        ),
+        ([0, 0, 1, 1], [2], dict(has_all_classes=False), "to learn from, 'c' is not"),
+    ],
+)
+def test_labels_alone_show_what_no_probe_can_be_chosen_with(train, test, more, message):
+    evaluator = LinearProbeEvaluator(STRENGTHS, device='cpu', **more)
+    evaluator.dataset_meta = dict(classes=('a', 'b', 'c'))
+    with pytest.raises(UserError, match=f'linear probes: .*{message}'):
+        evaluator.check_labels(dict(train=train, test=test))
+
+
+def test_labels_of_which_probes_can_be_chosen_pass():
+    evaluator = LinearProbeEvaluator(STRENGTHS, device='cpu', has_all_classes=False)
+    evaluator.dataset_meta = dict(classes=('a', 'b', 'c'))
+    evaluator.check_labels(dict(train=[0, 0, 2, 2], test=[2]))
+    evaluator.dataset_meta = None
+    evaluator.check_labels(dict(train=(0, 0, 1, 1), test=(1,)))
+
+
 def test_settings_that_choose_nothing_are_refused():
     with pytest.raises(UserError, match='LinearProbeEvaluator: held_out: expected'):
         LinearProbeEvaluator(held_out=2.0)
