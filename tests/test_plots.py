@@ -13,6 +13,7 @@ from mmdetxfer.plots import (
     draw_band_curves,
     draw_cases,
     draw_error_differences,
+    draw_groups,
     draw_iou_curves,
     draw_segmentation_cases,
 )
@@ -161,6 +162,60 @@ def test_curves_over_the_width_go_through_the_means(tmp_path, monkeypatch):
     text = (tmp_path / 'bands.svg').read_text()
     assert 'det, 2 seeds' in text and 'beyond (anti-trimap)' in text
     assert cv2.imread(str(tmp_path / 'bands.png')) is not None
+
+
+def group_rows(target, candidate, values):
+    """Records of two seeds, the second 0.2 better; and some that are not drawn."""
+    head = dict(table='probes', target=target, candidate=candidate, num_images=7)
+    return [
+        dict(head, score=score, group=group, value=value + 0.2 * seed)
+        for seed in (0, 1)
+        for group, value in values.items()
+        for score in ('top-1', 'mean per class')
+    ]
+
+
+def test_each_target_with_boxes_has_a_row_of_panels(tmp_path, monkeypatch):
+    """Of three targets one has none; groups of a comparison are no points.
+
+    The means of two seeds are 0.1 above the first one's.
+    """
+    from mmdetxfer.plots import curves
+
+    figures = []
+    monkeypatch.setattr(curves, '_save', lambda figure, _: figures.append(figure))
+    compared = {'all': 0.5, 'instances 2+': 0.5, 'share to 0.1': 0.5}
+    compared['share over 0.1'] = 0.5
+    birds = {'instances 1': 0.6, 'instances 2': 0.4, 'instances 3+': 0.2}
+    birds |= {'share 0 to 0.05': 0.1, 'share 0.05 to 0.1': 0.2, 'share 0.4+': 0.3}
+    cars = {'instances 1': 0.7, 'share 0.1 to 0.2': 0.8}
+    records = group_rows('plain', 'cls', {'all': 0.3})
+    for name, less in (('cls', 0.0), ('det', 0.1)):
+        for target, values in (('birds', birds), ('cars', cars)):
+            lower = {group: value - less for group, value in values.items()}
+            records += group_rows(target, name, {**compared, **lower})
+    draw_groups(records, tmp_path / 'objects')
+    (figure,) = figures
+    assert [axes.get_title() for axes in figure.axes] == [
+        f'{target}: {title}'
+        for target in ('birds', 'cars')
+        for title in ('number of instances', 'share of the image that they cover')
+    ]
+    drawn = [
+        [(list(line.get_xdata()), list(line.get_ydata())) for line in axes.get_lines()]
+        for axes in figure.axes
+    ]
+    expected = [[0.7, 0.5, 0.3], [0.2, 0.3, 0.4], [0.8], [0.9]]
+    for (first, second), means in zip(drawn, expected, strict=True):
+        assert first == (list(range(len(means))), pytest.approx(means))
+        assert second[1] == pytest.approx([mean - 0.1 for mean in means])
+    ticks = [label.get_text() for label in figure.axes[1].get_xticklabels()]
+    assert ticks == [f'{one}\n7 images' for one in ('0 to 0.05', '0.05 to 0.1', '0.4+')]
+
+
+def test_without_boxes_no_groups_are_drawn(tmp_path):
+    draw_groups(group_rows('plain', 'cls', {'all': 0.3}), tmp_path / 'objects')
+    assert not list(tmp_path.iterdir())
 
 
 def test_panels_show_what_the_candidate_gains_in_green_and_loses_in_red(tmp_path):

@@ -1,5 +1,6 @@
 """Curves with bands of seeds, and bars with intervals."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,7 @@ def draw_layers(scores: Sequence[dict], stem: Path) -> None:
 def draw_groups(scores: Sequence[dict], stem: Path) -> None:
     """Draw top-1 of probes against the number of instances and what these cover.
 
-    Nothing is drawn where no target has boxes.
+    A row of panels is a target that has boxes; without any nothing is drawn.
 
     Args:
         scores: Records of kind 'score' and table 'probes' (``probe_tables``).
@@ -189,40 +190,58 @@ def draw_groups(scores: Sequence[dict], stem: Path) -> None:
     own = [
         row for row in scores if row['table'] == 'probes' and row['score'] == 'top-1'
     ]
-    # Not those that are set against each other.
-    kinds = {
-        'instances ': [f'instances {k}' for k in ('1', '2', '3+')],
-        'share ': [],
-    }
-    for row in own:
-        group = row['group']
-        is_bin = group.startswith('share ') and (' to ' in group or group[-1] == '+')
-        if is_bin and group[6].isdigit() and group not in kinds['share ']:
-            kinds['share '].append(group)
-    target = next((row['target'] for row in own if row['group'] != 'all'), None)
-    if target is None:
+    targets = list(dict.fromkeys(row['target'] for row in own if row['group'] != 'all'))
+    if not targets:
         return
-    own = [row for row in own if row['target'] == target]
-    figure, panels = plt.subplots(1, 2, figsize=(9.0, 4.2), constrained_layout=True)
-    titles = ('number of instances', 'share of the image that they cover')
-    for axes, (start, groups), title in zip(panels, kinds.items(), titles, strict=True):
-        present = [one for one in groups if any(row['group'] == one for row in own)]
-        counts = {row['group']: row['num_images'] for row in own}
-        for name in dict.fromkeys(row['candidate'] for row in own):
-            seeds = [
-                [
-                    row['value']
-                    for row in own
-                    if (row['candidate'], row['group']) == (name, group)
-                ]
-                for group in present
-            ]
-            _line(axes, np.arange(len(present)), np.array(seeds), name)
-        labels = [f'{one.removeprefix(start)}\n{counts[one]} images' for one in present]
-        axes.set_xticks(range(len(present)), labels, fontsize=8)
-        axes.set_title(f'{target}: {title}', fontsize=10)
-        axes.set_ylabel('top-1 of a linear probe')
-        axes.set_ylim(bottom=0)
-        axes.grid(alpha=0.3)
+    figure, panels = plt.subplots(
+        len(targets),
+        2,
+        figsize=(9.0, 4.2 * len(targets)),
+        squeeze=False,
+        constrained_layout=True,
+    )
+    for target, pair in zip(targets, panels, strict=True):
+        rows = [row for row in own if row['target'] == target]
+        titles = ('number of instances', 'share of the image that they cover')
+        for axes, (start, groups), title in zip(
+            pair, _kinds_of_groups(rows).items(), titles, strict=True
+        ):
+            _draw_panel_of_groups(axes, rows, start, groups)
+            axes.set_title(f'{target}: {title}', fontsize=10)
     _legend_below(figure)
     _save(figure, stem)
+
+
+def _kinds_of_groups(rows: Sequence[dict]) -> dict[str, list[str]]:
+    """Return the groups that are drawn, without those that are set against others."""
+    names = list(dict.fromkeys(row['group'] for row in rows))
+    return {
+        'instances ': [
+            one for one in names if re.fullmatch('instances (1|2|3[+])', one)
+        ],
+        'share ': [
+            one for one in names if re.fullmatch(r'share [\d.]+( to .*|[+])', one)
+        ],
+    }
+
+
+def _draw_panel_of_groups(
+    axes: Any, rows: Sequence[dict], start: str, groups: Sequence[str]
+) -> None:
+    """Draw a line a candidate over the groups; their names have a common beginning."""
+    counts = {row['group']: row['num_images'] for row in rows}
+    for name in dict.fromkeys(row['candidate'] for row in rows):
+        seeds = [
+            [
+                row['value']
+                for row in rows
+                if (row['candidate'], row['group']) == (name, group)
+            ]
+            for group in groups
+        ]
+        _line(axes, np.arange(len(groups)), np.array(seeds), name)
+    labels = [f'{one.removeprefix(start)}\n{counts[one]} images' for one in groups]
+    axes.set_xticks(range(len(groups)), labels, fontsize=8)
+    axes.set_ylabel('top-1 of a linear probe')
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
