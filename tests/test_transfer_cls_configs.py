@@ -11,7 +11,9 @@ from mmpretrain.utils import register_all_modules
 from torchvision.models import resnet50
 
 from mmdetxfer.checkpoints.receipt import select
+from mmdetxfer.checkpoints.settle_convention import weights_named_in
 from mmdetxfer.installed_configs import config_path
+from mmdetxfer.probe_plan import read_plan
 from mmdetxfer.worlds.classification_sets import (
     write_caltech256,
     write_flowers102,
@@ -129,6 +131,25 @@ def test_classifiers_train_a_step_and_are_tested(world, name):
     with torch.no_grad():
         found = model.eval()(**batch, mode='predict')
     assert len(found) == 2 and found[0].pred_score.shape == (model.head.num_classes,)
+
+
+def test_the_papers_probes_are_of_all_candidates_of_the_transfer():
+    """Each checkpoint is the last of its config's own training."""
+    plan = read_plan(Config.fromfile(FOLDER / 'probes_li2019.py'), 'cpu')
+    probed = {name: plan.candidates[name] for name in plan.probed}
+    assert probed['scratch'].checkpoint is None
+    begun = Config.fromfile(config_path(probed['scratch'].config.partition('/')[2]))
+    assert not list(weights_named_in(begun))
+    trained = {one.checkpoint for one in probed.values()} - {None}
+    for one in probed.values():
+        cfg = Config.fromfile(config_path(one.config.partition('/')[2]))
+        if one.checkpoint is not None:
+            name = f'{Path(one.config).stem}/epoch_{cfg.train_cfg.max_epochs}.pth'
+            assert one.checkpoint == f'work_dirs/{name}'
+    pattern = 'transfer_det/sniper_r50-c4c5-*_8xb16-7e_voc0712.py'
+    transfers = list(FOLDER.parent.glob(pattern))
+    begins = {Config.fromfile(path).get('load_from') for path in transfers} - {None}
+    assert len(transfers) == 10 and begins == trained
 
 
 def test_all_maps_are_at_the_detectors_stride():
