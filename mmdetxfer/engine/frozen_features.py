@@ -17,6 +17,8 @@ from mmdetxfer.probes.pooling import WHOLE, pooled
 
 # Not every detector has them.
 _OF_HEADS = re.compile(r'ConvProj|FC\d+')
+# What preprocessors pad by: those of mmdet and mmpretrain, and mmseg's in a test.
+_WITHOUT_PADDING = {'pad_size_divisor': 1, 'test_cfg': None}
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,9 @@ class FrozenFeatures:
         self.batch_size = batch_size
         # Borders of zeros would be in the features.
         preprocessor = model.data_preprocessor
-        if hasattr(preprocessor, 'pad_size_divisor'):
-            preprocessor.pad_size_divisor = 1
+        for name, value in _WITHOUT_PADDING.items():
+            if hasattr(preprocessor, name):
+                setattr(preprocessor, name, value)
 
     def __call__(self, images: list[Tensor]) -> dict[str, np.ndarray]:
         """Return the features of images by key."""
@@ -180,11 +183,15 @@ def as_before(model: nn.Module) -> Iterator[None]:
     """Put a model back into its modes and its padding, whatever the block sets."""
     modes = {module: module.training for module in model.modules()}
     preprocessor = getattr(model, 'data_preprocessor', None)
-    padding = getattr(preprocessor, 'pad_size_divisor', None)
+    padding = {
+        name: getattr(preprocessor, name)
+        for name in _WITHOUT_PADDING
+        if hasattr(preprocessor, name)
+    }
     try:
         yield
     finally:
         for module, mode in modes.items():
             module.training = mode
-        if padding is not None:
-            preprocessor.pad_size_divisor = padding
+        for name, value in padding.items():
+            setattr(preprocessor, name, value)

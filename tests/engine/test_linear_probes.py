@@ -345,14 +345,18 @@ def test_modes_and_padding_are_put_back(data, tmp_path):
     model = runner.model.train()
     model.backbone.body[1].eval()
     model.data_preprocessor.pad_size_divisor = 32
+    # As mmseg's has it.
+    model.data_preprocessor.test_cfg = dict(size_divisor=64)
     modes = [module.training for module in model.modules()]
     with pytest.raises(RuntimeError), as_before(model):
         FrozenFeatures(model, [LayerRequest('stage1')], 2, print)
         assert model.data_preprocessor.pad_size_divisor == 1
+        assert model.data_preprocessor.test_cfg is None
         assert not model.training
         raise RuntimeError
     assert [module.training for module in model.modules()] == modes
     assert model.data_preprocessor.pad_size_divisor == 32
+    assert model.data_preprocessor.test_cfg == dict(size_divisor=64)
 
 
 def test_intervals_begin_at_one(data):

@@ -11,7 +11,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, DefaultScope
-from tool_runner import CLS, DET, PLAIN, REPOSITORY
+from tool_runner import CLS, DET, PLAIN, REPOSITORY, SEG
 
 from mmdetxfer.engine.frozen_features import (
     FrozenFeatures,
@@ -28,6 +28,7 @@ from mmdetxfer.text_files import sha256_of_file
 CONFIG = REPOSITORY / 'configs/sniper/sniper_r18-c4c5_1xb16-14e_world-voc.py'
 TOOL = 'extract_features.py'
 LAYERS = ('--layers', 'Conv5', 'FC1', '--pooling', '1', '2')
+SAME = ('--data', CLS, '--part', 'val', '--images-per-shard', '2', *LAYERS)
 
 
 @pytest.fixture(scope='module')
@@ -56,8 +57,7 @@ def test_what_is_missing_is_made_and_equals_what_was_never_lost(
     tools, here, checkpoint
 ):
     def extract(out, *more, **how):
-        words = ('--data', CLS, '--part', 'val', '--images-per-shard', '2', *LAYERS)
-        arguments = (checkpoint, *words, '--out', out, '--batch-size', '4', *more)
+        arguments = (checkpoint, *SAME, '--out', out, '--batch-size', '4', *more)
         return tools(TOOL, CONFIG, *arguments, cwd=here, **how)
 
     first = extract('whole')
@@ -77,7 +77,19 @@ def test_what_is_missing_is_made_and_equals_what_was_never_lost(
     assert files(here / 'ranks') == whole
     other = extract('whole', '--batch-size', '3', fails=True)
     assert 'it holds features of another batch_size; name' in other.printed
+    content = torch.load(checkpoint, weights_only=True)
+    content['state_dict']['roi_head.bbox_head.fc_cls.bias'] += 1
+    torch.save(content, here / 'other.pth')
+    other = (here / 'other.pth', *SAME, '--out', 'whole', '--batch-size', '4')
+    ended = tools(TOOL, CONFIG, *other, cwd=here, fails=True)
+    assert 'it holds features of another weights; name' in ended.printed
+    assert files(here / 'whole') == whole
     manifest = read_manifest(here / 'whole')
+    assert manifest.weights == sha256_of_file(checkpoint)
+    # The data's crop of 96 px, and the convention of the checkpoint.
+    for part in ("'crop_size': 96", "'scale': 112", "'channel_order': 'bgr'"):
+        assert part in manifest.preprocessing
+    assert "'mean': [10.0, 10.0, 10.0]" in manifest.preprocessing
     assert manifest.layers == ('Conv5 1x1', 'Conv5 2x2', 'FC1')
     found = {key: load_features(here / 'whole', key) for key in manifest.layers}
     single, double = (found[f'Conv5 {size}'].features for size in ('1x1', '2x2'))
@@ -193,6 +205,33 @@ def test_a_classifiers_own_head_on_pooled_features_is_its_test(tools, here, trai
     found = load_predictions(here / 'found.npz')
     assert found.image_ids == features.image_ids
     np.testing.assert_allclose(scores, found.columns['scores'], rtol=1e-3, atol=1e-5)
+
+
+def test_a_segmentors_features_are_of_images_without_borders(tools, here):
+    """Its own test pads 96 px to 128; its preprocessor counts in RGB."""
+    cfg = Config.fromfile(SEG)
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        model = MODELS.build(cfg.model).eval()
+    convention = dict(channel_order='rgb', mean=[20.0] * 3, std=[4.0] * 3)
+    meta = dict(input_convention=dict(convention, value_range=255))
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), here / 'seg.pth')
+    words = ('--data', CLS, '--part', 'val', '--out', 'x', '--layers', 'Conv5:1,2')
+    options = ('--cfg-options', 'model.data_preprocessor.test_cfg.size_divisor=64')
+    tools(TOOL, SEG, 'seg.pth', *words, *options, cwd=here)
+    data = Config.fromfile(CLS)
+    data.val_dataloader.dataset.data_root = str(here / data.data_root)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        dataset = DATASETS.build(data.val_dataloader.dataset)
+    inputs = torch.stack([dataset[k]['inputs'] for k in range(len(dataset))])
+    with torch.no_grad():
+        maps = model.backbone((inputs[:, [2, 1, 0]].float() - 20) / 4)[-1]
+    # 96 px at stride 8, as segmentors dilate.
+    assert maps.shape[1:] == (128, 12, 12)
+    fields = maps.reshape(-1, 128, 2, 6, 2, 6).mean((3, 5)).flatten(1)
+    for key, expected in (('1x1', maps.mean((2, 3))), ('2x2', fields)):
+        found = load_features(here / 'x', f'Conv5 {key}').features
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
 
 def test_weights_that_the_config_begins_with_are_named(tools, here, checkpoint):
