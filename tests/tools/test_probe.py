@@ -13,7 +13,13 @@ from tool_runner import REPOSITORY
 from mmdetxfer.evaluation.probe_tables import labelled_test_images
 from mmdetxfer.feature_files import load_features, read_manifest
 from mmdetxfer.predictions import PredictionHeader, Predictions, save_predictions
-from mmdetxfer.probes import ProbeSettings, few_shot_probe, h_score, scored_probe
+from mmdetxfer.probes import (
+    ProbeSettings,
+    few_shot_probe,
+    h_score,
+    log_evidence,
+    scored_probe,
+)
 from mmdetxfer.probes.eigenbasis import eigenbasis
 
 TOOL = 'probe.py'
@@ -156,16 +162,15 @@ def test_tables_are_of_probes_by_hand_and_nothing_is_made_twice(tools, place):
         assert row['value'] == pytest.approx(np.mean(draws))
         # 50 images a class are more than there are.
         assert not rows_of(out, table='few-shot', shots=50)
-        (row,) = rows_of(
-            out,
-            kind='transferability',
-            target='toy',
-            score='H-score',
-            candidate=name,
-            seed=seed,
+        rows = rows_of(
+            out, kind='transferability', target='toy', candidate=name, seed=seed
         )
         basis = eigenbasis(train.features)
-        assert row['value'] == pytest.approx(h_score(basis, train.labels, 3))
+        assert {row['score']: row['value'] for row in rows} == {
+            'H-score': pytest.approx(h_score(basis, train.labels, 3)),
+            'LogME': pytest.approx(log_evidence(train.features, train.labels, 3)),
+            'neighbours': pytest.approx(neighbours_right(train)),
+        }
     # Without the class that has no image, the same images and probes.
     scores = [
         [row['value'] for row in rows_of(out, kind='score', table='probes', target=one)]
@@ -188,6 +193,16 @@ def test_tables_are_of_probes_by_hand_and_nothing_is_made_twice(tools, place):
     fits = [line for line in printed.splitlines() if ', strength ' in line]
     assert len(fits) == 1 and fits[0].startswith('toy, plain, seed 3, Conv5 2x2: top-1')
     assert (out / 'records.jsonl').read_text() == kept
+
+
+def neighbours_right(features):
+    """All 17 others vote with exp(cosine / 0.07), as fewer than 20 are there."""
+    directions = features.features.astype(float)
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    votes = np.exp(directions @ directions.T / 0.07)
+    np.fill_diagonal(votes, 0)
+    named = (votes @ np.eye(3)[features.labels]).argmax(1)
+    return (named == features.labels).mean()
 
 
 def check_fine_tuned(out):
