@@ -142,10 +142,15 @@ def test_the_papers_probes_are_of_all_candidates_of_the_transfer():
     assert not list(weights_named_in(begun))
     trained = {one.checkpoint for one in probed.values()} - {None}
     for one in probed.values():
-        cfg = Config.fromfile(config_path(one.config.partition('/')[2]))
         if one.checkpoint is not None:
-            name = f'{Path(one.config).stem}/epoch_{cfg.train_cfg.max_epochs}.pth'
-            assert one.checkpoint == f'work_dirs/{name}'
+            name = Path(one.checkpoint).parent.name
+            (path,) = FOLDER.parent.glob(f'*/{name}.py')
+            epoch = Config.fromfile(path).train_cfg.max_epochs
+            assert one.checkpoint == f'work_dirs/{name}/epoch_{epoch}.pth'
+            backbone = Config.fromfile(
+                config_path(one.config.partition('/')[2])
+            ).model.backbone
+            assert (backbone.strides[-1], backbone.dilations[-1]) == (1, 2)
     pattern = 'transfer_det/sniper_r50-c4c5-*_8xb16-7e_voc0712.py'
     transfers = list(FOLDER.parent.glob(pattern))
     begins = {Config.fromfile(path).get('load_from') for path in transfers} - {None}

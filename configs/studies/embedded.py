@@ -152,4 +152,11 @@ probes = dict(
 )
 
 # Seconds of all cells, of which two run at a time, on idle cores.
-budget = dict(pretrain=510, transfer=1450, probe=70)
+budget = dict(
+    pretrain=510,
+    detection=930,
+    segmentation=350,
+    classification=170,
+    probe=70,
+    report=15,
+)

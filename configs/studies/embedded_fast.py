@@ -56,4 +56,12 @@ probes = dict(
     shots=[1],
 )
 resamples = 200
-budget = dict(pretrain=30, transfer=350, probe=20)
+budget = dict(
+    _delete_=True,
+    pretrain=30,
+    detection=225,
+    segmentation=85,
+    classification=40,
+    probe=20,
+    report=15,
+)

@@ -22,6 +22,9 @@ _scratch = {
 _loc_cls = 'configs/cls_pretrain/cls_r50_8xb32-100e_imagenet-loc.py'
 _longer = 'configs/cls_pretrain/cls_r50-longer_8xb32-76e_imagenet.py'
 
+# A classifier is probed at the stride of the detectors.
+_at_stride_16 = 'configs/transfer_cls/r50-c5_1xb64-5k_caltech256.py'
+
 question = 'What does pre-training on detection give, and what does it cost?'
 paper = 'li2019'
 baseline = 'ImageNet-Cls'
@@ -45,15 +48,17 @@ candidates = {
         words='classification of ImageNet',
         # The configs begin with torchvision's weights, those of the detectors too.
         as_configured=True,
-        network='configs/transfer_cls/r50-c5_1xb64-5k_caltech256.py',
+        network=_at_stride_16,
     ),
     'ImageNet-Cls-longer': dict(
         words='the same, trained on for the cost of a detection stage',
         stages=[dict(config=_longer)],
+        network=_at_stride_16,
     ),
     'Loc(Cls)': dict(
         words="classification of ImageNet-Loc's images, without boxes",
         stages=[dict(config=_loc_cls)],
+        network=_at_stride_16,
     ),
     'ImageNet-Loc': dict(
         words='the very same images with their boxes',

@@ -26,7 +26,10 @@ candidates = {
     'ImageNet-Cls': dict(config=_transfer + 'caltech256.py'),
     **{
         name: dict(
-            config=f'configs/{stem}.py',
+            # A classifier's maps are compared at the detectors' stride.
+            config=f'{_transfer}caltech256.py'
+            if stem.startswith('cls')
+            else f'configs/{stem}.py',
             checkpoint=f'work_dirs/{stem.partition("/")[2]}/epoch_{epoch}.pth',
         )
         for name, stem, epoch in (

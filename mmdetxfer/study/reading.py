@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdetxfer.errors import UserError
+from mmdetxfer.study.budget import BUDGET_KINDS
 
 TASKS = ('detection', 'segmentation', 'classification')
 Options = Mapping[str, Any]
@@ -138,7 +139,8 @@ class Study:
         options: For every training of the study.
         paper: The paper that is reproduced: its published figures stand beside ours.
         not_planned: What of the paper is left out, and why.
-        budget: Planned seconds by kind of cell, to be set against the used ones.
+        budget: Planned seconds by kind of work (``BUDGET_KINDS``), to be set against
+            the used ones.
     """
 
     name: str
@@ -226,6 +228,10 @@ def _check(study: Study, where: str) -> None:
     need(
         all(0 < one <= 1 for one in study.target_fractions),
         f'target_fractions above 0 and up to 1, got {list(study.target_fractions)}',
+    )
+    need(
+        set(study.budget) <= set(BUDGET_KINDS),
+        f'a budget of {", ".join(BUDGET_KINDS)}, got {", ".join(study.budget)}',
     )
     need(study.threads >= 1, f'1 thread or more, got {study.threads}')
     need(study.resamples >= 2, f'2 resamples or more, got {study.resamples}')

@@ -69,6 +69,7 @@ def test_settings_are_those_of_the_target_or_those_that_were_chosen(tmp_path):
         ({'seeds': []}, 'different seeds, one or more'),
         ({'target_fractions': [0.0]}, 'target_fractions above 0'),
         ({'threads': 0}, '1 thread or more, got 0'),
+        ({'budget': dict(lunch=60)}, 'probe, report, got lunch'),
         ({'resamples': 1}, '2 resamples or more, got 1'),
         ({'candidates.a.stages': [{}]}, 'a config or a file for each stage'),
         (
