@@ -225,7 +225,7 @@ def test_the_pins_name_each_declared_requirement_that_the_set_up_installs():
     pins = read_pins(REPOSITORY / 'tools' / 'constraints.txt')
     extras = PROJECT['optional-dependencies']
     lines = list(PROJECT['dependencies'])
-    for extra in ('openmmlab', 'mim', 'study', 'dev'):
+    for extra in ('openmmlab', 'mim', 'study', 'timm', 'dev'):
         lines += extras[extra]
     names = {normalised(re.match(r'[\w.-]+', line)[0]) for line in lines}
     assert names - set(pins) == set()

@@ -152,7 +152,7 @@ make_venv() {
 }
 
 install_packages() {
-  install --editable "$root[openmmlab,mim,study,dev]"
+  install --editable "$root[openmmlab,mim,study,timm,dev]"
   # its own requirements would pull setuptools down to 60.2; what it imports is in the extra
   install --no-deps openmim
 }

@@ -38,6 +38,9 @@ def num_attempts(folder: Path) -> int:
     Args:
         folder: Of the cell.
     """
+    if not (folder / LOG).is_file():
+        # Begun by hand.
+        return 1
     with open(folder / LOG, errors='replace') as lines:
         return sum(line.startswith(BEGUN) for line in lines)
 

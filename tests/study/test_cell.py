@@ -38,7 +38,7 @@ def test_only_the_last_attempt_in_a_log_counts(tmp_path):
     lines = [f'{BEGUN} 1', 'error: old', f'{BEGUN} 2', 'a', 'b']
     (tmp_path / 'log.txt').write_text('\n'.join(lines))
     assert log_tail(tmp_path) == ['a', 'b'] and num_attempts(tmp_path) == 2
-    assert log_tail(tmp_path / 'none') == []
+    assert log_tail(tmp_path / 'none') == [] and num_attempts(tmp_path / 'none') == 1
 
 
 def test_a_cell_is_complete_with_whole_records_of_its_own(tmp_path):

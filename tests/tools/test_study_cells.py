@@ -58,6 +58,24 @@ model = dict(
     head=dict(in_channels=24),
 )
 """
+TIMM = """
+_base_ = 'CLS'
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='TIMMBackbone',
+        model_name='vit_tiny_patch16_224',
+        features_only=True,
+        out_indices=(1,),
+        depth=2,
+        embed_dim=24,
+        num_heads=2,
+        dynamic_img_size=True,
+    ),
+    head=dict(in_channels=24),
+)
+"""
 
 
 def weights_of(config: Path, file: Path, prefix: str) -> None:
@@ -79,11 +97,12 @@ def made(tools, world, tmp_path_factory):
     here = tmp_path_factory.mktemp('cells')
     (here / 'work_dirs').mkdir()
     (here / 'work_dirs' / 'world_tiny').symlink_to(world / 'work_dirs/world_tiny')
-    for name, text in (('convnext', CONVNEXT), ('vit', VIT)):
+    for name, text in (('convnext', CONVNEXT), ('vit', VIT), ('timm_vit', TIMM)):
         (here / f'{name}.py').write_text(text.replace('CLS', str(CLS)))
     weights_of(CLS, here / 'moco.pth', 'backbone.')
     weights_of(here / 'convnext.py', here / 'convnext.safetensors', 'backbone.')
     weights_of(here / 'vit.py', here / 'vit.pth', 'backbone.')
+    weights_of(here / 'timm_vit.py', here / 'timm.safetensors', 'backbone.')
     weights_of(SWIN, here / 'swin.pth', 'backbone.')
     short = {'train_cfg.max_epochs': 1, 'train_cfg.val_interval': 1}
     fast = dict(config=str(CLS), options=short)
@@ -105,6 +124,7 @@ def made(tools, world, tmp_path_factory):
                 for name, file in (
                     ('convnext', 'convnext.safetensors'),
                     ('vit', 'vit.pth'),
+                    ('timm_vit', 'timm.safetensors'),
                 )
             },
         },
@@ -177,7 +197,7 @@ def head_of(plan, **wanted):
     return read_records(folder / 'records.jsonl')[0], folder
 
 
-@pytest.mark.parametrize('name', ['moco', 'convnext', 'vit'])
+@pytest.mark.parametrize('name', ['moco', 'convnext', 'vit', 'timm_vit'])
 def test_networks_of_every_kind_are_loaded_whole(made, name):
     """In the input convention that the study states for them."""
     plan = made[0]['kinds']
