@@ -60,7 +60,7 @@ def compared(study, tables, target=None, share=1.0):
 
 
 def probes(study):
-    means = []
+    means, differences = [], []
     for target in study.probes['targets']:
         for one in study.candidates:
             of = dict(target=target, candidate=one, score='top-1', group='all')
@@ -69,7 +69,11 @@ def probes(study):
             for layer in LAYERS:
                 own = dict(table='layers', layer=layer, **of)
                 means.append(row('mean', 'layers', target, one, layer, **own))
-    return compared(study, dict(means=means, differences=[]))
+                if layer != LAYERS[0]:
+                    own['baseline_layer'] = LAYERS[0]
+                    less = row('difference', 'layers', target, one, layer, **own)
+                    differences.append(less)
+    return compared(study, dict(means=means, differences=differences))
 
 
 def results_of(study):

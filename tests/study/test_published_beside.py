@@ -292,3 +292,23 @@ def test_a_report_of_real_predictions_has_the_papers_figures(tmp_path):
     lines = [line for line in text.splitlines() if line.startswith('| COCO')]
     (line,) = [one for one in lines if '| 0.798 |' in one]
     assert line.startswith('| COCO | 0.900 (')
+
+
+def test_layers_stand_side_by_side_and_less_the_main_one(sections):
+    """The pooled last stage, which all else is less than, has no place of its own."""
+    of = ('layers', 'sun397', 'COCO')
+    at = places(sections, 'probes', 'Layers of COCO on sun397: top-1 less Conv5 1x1')
+    value = value_of('difference', *of, 'FC1')
+    assert at['FC1']['whole image'].startswith(f'+{value:.3f} (')
+    assert '1x1' not in at['Conv5'] and at['ConvProj']['whole'] != ''
+    (table,) = [
+        one
+        for one in sections['probes'].blocks
+        if is_table(one) and plain(one.title) == 'Layers of COCO on sun397: top-1'
+    ]
+    lines = {
+        plain(line[0]): [plain(place) for place in line[1:]] for line in table.rows
+    }
+    head = [plain(one) for one in table.head[1:]]
+    assert lines['Conv5'][head.index('2x2')].startswith(ours('mean', *of, 'Conv5 2x2'))
+    assert lines['FC1'][head.index('2x2')] == ''

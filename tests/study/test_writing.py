@@ -55,7 +55,9 @@ def test_no_difference_is_claimed_where_none_could_be_shown(config, tmp_path):
 def test_several_may_be_the_best(config, tmp_path):
     shares = dict(scratch=0.3, cls=0.88, det=0.9)
     found, text = answer_of(results_of(study_of(config), tmp_path, shares))
-    assert found.is_claim and 'cls cannot be told from it' in text
+    assert found.is_claim
+    assert 'Start from det or cls, which cannot be told apart: top-1 of det' in text
+    assert 'Worse, as shown: scratch.' in text
 
 
 def test_one_seed_makes_no_claim(config, tmp_path):

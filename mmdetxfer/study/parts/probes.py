@@ -1,10 +1,20 @@
 """Linear probes of frozen layers: what a pre-training knows, and where it is lost."""
 
+from collections.abc import Callable
+
 from mmdetxfer.study.parts.paper import paper_table
 from mmdetxfer.study.parts.paper_layout import layout_table
 from mmdetxfer.study.parts.part import difference_line, interval_note, with_interval
 from mmdetxfer.study.results import Compared, Results
-from mmdetxfer.study.sections import Block, Figure, Label, Line, Section, Table
+from mmdetxfer.study.sections import (
+    Block,
+    Figure,
+    Label,
+    Line,
+    Section,
+    Table,
+    Text,
+)
 
 
 class ProbesPart:
@@ -22,7 +32,9 @@ class ProbesPart:
         blocks: list[Block] = []
         for target in results.study.probes['targets']:
             blocks.append(_candidates(one, target))
-            blocks += [_layers(one, target, name) for name in one.seeds]
+            for name in one.seeds:
+                blocks.append(_layers(one, target, name))
+                blocks += _layers_less_the_main_one(one, target, name)
         for name, more in (('table6', one.seeds), ('table5', ())):
             published = paper_table(results, name)
             if published is not None:
@@ -58,26 +70,37 @@ def _candidates(one: Compared, target: str) -> Table:
 
 def _layers(one: Compared, target: str, name: str) -> Table:
     """Return every layer and pooling of a candidate: none is chosen on test."""
-    rows = one.rows(
-        'means',
-        table='layers',
-        target=target,
-        candidate=name,
-        score='top-1',
-        group='all',
-    )
+    rows = one.rows('means', **_of_layers(target, name))
+    title = ('Layers of ', name, ' on ', Label(target), ': top-1')
+    return _by_pooling(one, title, rows, with_interval)
+
+
+def _layers_less_the_main_one(one: Compared, target: str, name: str) -> list[Table]:
+    """Return what is lost or gained against the main layer; one layer loses none."""
+    rows = one.rows('differences', **_of_layers(target, name))
+    if not rows:
+        return []
+    main = Label(rows[0]['baseline_layer'])
+    title = ('Layers of ', name, ' on ', Label(target), ': top-1 less ', main)
+    return [_by_pooling(one, title, rows, difference_line)]
+
+
+def _of_layers(target: str, name: str) -> dict[str, str]:
+    of = dict(table='layers', target=target, candidate=name)
+    return dict(of, score='top-1', group='all')
+
+
+def _by_pooling(
+    one: Compared, title: Text, rows: list[dict], shown: Callable[[dict], Line]
+) -> Table:
+    """Return records of layers, poolings side by side."""
     by_layer = {row['layer']: row for row in rows}
     kinds = list(dict.fromkeys(key.partition(' ')[0] for key in by_layer))
     sizes = list(dict.fromkeys(key.partition(' ')[2] for key in by_layer))
-    lines = [
-        ((Label(kind),), *(_place(by_layer, kind, size) for size in sizes))
-        for kind in kinds
-    ]
-    title = ('Layers of ', name, ' on ', Label(target), ': top-1')
+    lines = []
+    for kind in kinds:
+        found = [by_layer.get(f'{kind} {size}'.strip()) for size in sizes]
+        cells = (shown(row) if row else ('',) for row in found)
+        lines.append(((Label(kind),), *cells))
     head = ('layer', *((Label(size or 'whole image'),) for size in sizes))
     return Table(title, head, tuple(lines), interval_note(one))
-
-
-def _place(by_layer: dict[str, dict], kind: str, size: str) -> Line:
-    row = by_layer.get(f'{kind} {size}'.strip())
-    return with_interval(row) if row else ('',)
