@@ -76,11 +76,11 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm'],
-        help='how one training is spread over GPUs; none by default, and where a study '
-        'has run, as it ran',
+        help='how one training is spread over GPUs; none by default; other commands '
+        'than run take it as the study ran last',
     )
     parser.add_argument(
-        '--gpus', type=int, help='of one cell; 0, the default, is the CPU; likewise'
+        '--gpus', type=int, help='of one cell; 0 is the CPU; by default likewise'
     )
     parser.add_argument(
         '--cfg-options',

@@ -98,7 +98,7 @@ def probed(
     """
     # What a call left that failed half-way.
     evaluator.forget()
-    word = ''
+    failure: Exception | None = None
     with as_before(model):
         from mmdetxfer.models.named_layers import NamedLayers
 
@@ -107,12 +107,15 @@ def probed(
             for part, own in images.items():
                 network = FrozenFeatures(model, requests, own.batch_size, say)
                 _process(part, own, network, evaluator)
-        except UserError as error:
-            word = str(error)
+        except Exception as error:
+            failure = error
     # Else the others would wait in the evaluator for a rank that has given up.
+    word = '' if failure is None else str(failure) or type(failure).__name__
     words = [one for one in all_gather_object(word) if one]
     if words:
         evaluator.forget()
+        if failure is not None and not isinstance(failure, UserError):
+            raise failure
         raise UserError(words[0])
     return evaluator.evaluate(sum(len(own.labels) for own in images.values()))
 

@@ -236,7 +236,9 @@ def _channels_first(output: Tensor, name: str, backbone: nn.Module) -> Tensor:
     if output.ndim == 4:
         is_last = is_block or getattr(network, 'output_fmt', '') == 'NHWC'
         return output.permute(0, 3, 1, 2) if is_last else output
-    if output.ndim != 3 or type(network).__name__ in _TOKENS_LAST:
+    # timm has classes of these names too, with the channels last.
+    are_last = network is backbone and type(network).__name__ in _TOKENS_LAST
+    if output.ndim != 3 or are_last:
         return output
     return output[:, _num_class_tokens(network, is_block) :].transpose(1, 2)
 

@@ -92,20 +92,17 @@ def _answer(question: Text, task: str, compared: Compared) -> Answer:
         certainty = _certainty(compared)
         return Answer(question, tuple(line), certainty, False, 'no difference', section)
     line = [f'Start from {told_apart[0]}: ', Label(score), ' ', *number, '.']
-    if len(told_apart) > 1:
-        line = [
-            f'Start from {" or ".join(told_apart)}, which cannot be told apart: ',
-            Label(score),
-            f' of {told_apart[0]} ',
-            *number,
-            '.',
-        ]
+    others = told_apart[1:]
+    if others:
         worse = [
             name
             for name in compared.seeds
             if name not in told_apart and name not in not_compared
         ]
-        line.append(f' Worse, as shown: {", ".join(worse)}.')
+        line.append(
+            f' {" and ".join(others)} cannot be told from it; shown to be worse: '
+            f'{", ".join(worse)}.'
+        )
     less = compared.rows('differences', candidate=told_apart[0], score=score)
     less = [row for row in less if row.get('group', 'all') == 'all']
     if less:

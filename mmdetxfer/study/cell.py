@@ -4,7 +4,7 @@ This is the command of every rule. It takes the lock of the cell's folder (and w
 a training that a killed call left there), returns at once when the result is whole,
 runs the work in a process group of its own, keeps its log, and writes ``failed.json``
 with the end of the log when it failed. Out of memory is tried once more with half the
-batch, accumulated twice.
+batch (an odd one in more parts), accumulated.
 """
 
 import argparse
@@ -162,9 +162,7 @@ def _attempt(
         _add_spent(folder, time.time() - begun)
         tail = log_tail(folder)
         if not halved and _may_halve(folder, tail):
-            say(
-                f'{folder}: out of memory; again with half the batch, accumulated twice'
-            )
+            say(f'{folder}: out of memory; again with the batch in parts, accumulated')
             halved = True
             _begin_halved(folder)
             continue

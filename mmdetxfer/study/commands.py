@@ -20,8 +20,8 @@ from mmdetxfer.study.parts import parts_of
 from mmdetxfer.study.plan import missing_inputs, planned
 from mmdetxfer.study.progress import Progress
 from mmdetxfer.study.reading import read_study
+from mmdetxfer.study.running import check, forget_done, hold
 from mmdetxfer.study.running import clean as remove
-from mmdetxfer.study.running import forget_done, hold
 from mmdetxfer.study.running import run as run_cells
 from mmdetxfer.study.snakefile import Settings
 from mmdetxfer.study.states import STATES, State, failure_of, state_of
@@ -152,6 +152,7 @@ def run(args: Namespace) -> int:
     launch = Launch(args.launcher, args.gpus, args.trust_checkpoint)
     extra = tuple(shlex.split(args.snakemake))
     settings = Settings(args.executor, launch, jobs, num_gpus(), extra)
+    check(settings)
     with hold(folder):
         last = dict(
             gpus=args.gpus,
@@ -227,7 +228,7 @@ def rerun(args: Namespace) -> int:
     with hold(study_dir(args)):
         for one in forget_done(own, key):
             _say(f'forgotten: {one[:8]} {own.words(one)}')
-    _say(f'the next makes them again: python tools/study.py run {args.config}')
+    _say(f'the next makes them again: {_command(args)}')
     return 0
 
 

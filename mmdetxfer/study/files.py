@@ -9,7 +9,7 @@ from mmdetxfer.errors import UserError
 # What it is, who holds it, what it printed, why it failed, that it is done.
 SPEC, LOCK, LOG = 'cell.json', 'lock', 'log.txt'
 FAILED, DONE = 'failed.json', 'done.json'
-# Seconds of attempts that did not end well; that half the batch is accumulated twice.
+# Seconds of attempts that did not end well; that the batch comes in parts.
 SPENT, HALVED = 'spent.json', 'halved.json'
 # The last checkpoint, and the setting that the trials chose.
 TRAINED, CHOSEN = 'trained.json', 'chosen.json'

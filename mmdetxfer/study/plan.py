@@ -31,7 +31,7 @@ from mmdetxfer.text_files import sha256_of_file
 
 # Raised by hand when the numbers of a kind change though nothing in the key does. What
 # they depend on is below: packages of this repository whose change is a reason to ask.
-PROTOCOLS = {PRETRAIN: 1, TRANSFER: 1, PROBE: 1}
+PROTOCOLS = {PRETRAIN: 1, TRANSFER: 1, PROBE: 2}
 COVERS = {
     PRETRAIN: (
         'checkpoints',
@@ -201,7 +201,11 @@ class _Planner:
             options |= own.part
         options |= share_of_images(config_with(config, options), share)
         if begins is None and not candidate.as_configured:
-            _check_begins_without(config, options, f'{name} on {target}')
+            cure = (
+                "take it away by scratch of the target, such as {'load_from': None, "
+                "'model.backbone.init_cfg': None}"
+            )
+            _check_begins_without(config, options, f'{name} on {target}', cure)
         spec = dict(
             config=config,
             begins=begins,
@@ -220,7 +224,8 @@ class _Planner:
         candidate, probes = self.study.candidates[name], dict(self.study.probes)
         begins, needs = self._chain(name, seed)
         if begins is None and not candidate.as_configured:
-            _check_begins_without(candidate.probed_config, {}, f'probe of {name}')
+            config, cure = candidate.probed_config, 'give the candidate another network'
+            _check_begins_without(config, {}, f'probe of {name}', cure)
         spec = dict(
             config=candidate.probed_config,
             begins=begins,
@@ -329,15 +334,14 @@ def _data_of(cfg: Config, spec: Mapping) -> list[Path]:
     return list(dict.fromkeys(paths))
 
 
-def _check_begins_without(config: str, options: Options, what: str) -> None:
+def _check_begins_without(config: str, options: Options, what: str, cure: str) -> None:
     """Refuse weights that a config brings along where a candidate has none."""
     named = list(weights_named_in(config_with(config, options)))
     if named:
         raise UserError(
             f'{what}: expected a config that begins without weights, as the candidate '
-            f'has no stages, {config} begins with {named[0]}; take it away by scratch '
-            "of the target, such as {'load_from': None, "
-            "'model.backbone.init_cfg': None}, or say as_configured=True"
+            f'has no stages, {config} begins with {named[0]}; {cure}, or say '
+            'as_configured=True'
         )
 
 

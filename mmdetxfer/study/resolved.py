@@ -180,7 +180,10 @@ def _words_in(node: Any) -> Iterator[str]:
     if isinstance(node, str):
         yield node
     elif isinstance(node, (Mapping, list, tuple)):
-        for one in node.values() if isinstance(node, Mapping) else node:
+        if isinstance(node, Mapping):
+            # What is written is no data.
+            node = [one for key, one in node.items() if not str(key).startswith('out')]
+        for one in node:
             yield from _words_in(one)
 
 
@@ -220,7 +223,7 @@ def share_of_images(cfg: Config, share: float, seed: int = 0) -> dict[str, Any]:
 def half_batch(cfg: Config) -> dict[str, Any]:
     """Return options of half the batch and twice the accumulation: the same updates.
 
-    A batch that is odd is divided by its smallest divisor instead. Where a training
+    An odd one is divided by its smallest divisor instead. Where a training
     counts iterations, all counts grow with them. Batch norm sees fewer images at a
     time, so that the numbers are not quite the same.
 

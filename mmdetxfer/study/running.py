@@ -44,18 +44,7 @@ def run(
         watch: Called every half second while cells run.
         absent: What is not there, by cell.
     """
-    if settings.executor not in EXECUTORS:
-        raise UserError(
-            f'--executor: expected {" or ".join(EXECUTORS)}, got {settings.executor!r}'
-        )
-    launch = settings.launch
-    if launch.gpus > 1 and launch.launcher == 'none':
-        raise UserError(
-            f'--gpus: expected 1 without a launcher, got {launch.gpus}; '
-            '--launcher pytorch spreads a training over several'
-        )
-    if settings.jobs < 1:
-        raise UserError(f'--jobs: expected 1 or more, got {settings.jobs}')
+    check(settings)
     _end_former(study_dir)
     prepare(plan, study_dir, settings, absent or {})
     with open(study_dir / 'snakemake.log', 'a') as log:
@@ -74,6 +63,26 @@ def run(
                 time.sleep(0.5)
     watch()
     return process.returncode
+
+
+def check(settings: Settings) -> None:
+    """Refuse what cannot be run.
+
+    Args:
+        settings: How a study is run.
+    """
+    if settings.executor not in EXECUTORS:
+        raise UserError(
+            f'--executor: expected {" or ".join(EXECUTORS)}, got {settings.executor!r}'
+        )
+    launch = settings.launch
+    if launch.gpus > 1 and launch.launcher == 'none':
+        raise UserError(
+            f'--gpus: expected 1 without a launcher, got {launch.gpus}; '
+            '--launcher pytorch spreads a training over several'
+        )
+    if settings.jobs < 1:
+        raise UserError(f'--jobs: expected 1 or more, got {settings.jobs}')
 
 
 def _end_former(study_dir: Path) -> None:

@@ -106,7 +106,7 @@ class Run:
         folder: Of the cell.
         spec: What it is.
         launcher: 'none', 'pytorch' or 'slurm'.
-        halved: Whether half the batch is accumulated twice.
+        halved: Whether the batch comes in parts that are accumulated.
         trusts: Whether pickled code in checkpoints may run.
     """
 

@@ -206,7 +206,7 @@ def _provenance(results: Results) -> list[Section]:
         share = receipt.get('loaded_share_of_kept')
         loaded = '' if share is None else f'{share:.1%} of what is kept'
         data = ', '.join(value[:8] for value in head['data'].values())
-        halved = 'half the batch, twice' if head.get('is_batch_halved') else ''
+        halved = 'batch in parts' if head.get('is_batch_halved') else ''
         lines.append(
             (
                 (Label(key[:8]),),

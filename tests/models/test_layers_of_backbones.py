@@ -291,3 +291,15 @@ def test_timms_maps_have_their_channels_first(features_only, images):
     assert all(torch.equal(own, one) for own, one in zip(found, maps, strict=True))
     sizes = [(12, 16, 16), (24, 8, 8), (48, 4, 4), (96, 2, 2)]
     assert [tuple(one.shape[1:]) for one in found] == sizes[-len(found) :]
+
+
+def test_a_timm_mixer_has_its_channels_last(images):
+    """mmpretrain's class of the same name has them first."""
+    model = timm_of('mixer_s32_224', img_size=64)
+    layers = NamedLayers(model)
+    (name,) = [name for name in layers.names if name.startswith('stage')]
+    found = layers(images, [name])[name]
+    with torch.no_grad():
+        tokens = model.backbone.timm_model.forward_features(images)
+    assert found.shape == (2, 512, 4)
+    assert torch.equal(found, tokens.transpose(1, 2))

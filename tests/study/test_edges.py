@@ -23,6 +23,7 @@ from mmdetxfer.study.gpus import taken_gpus
 from mmdetxfer.study.logs import BEGUN, log_tail
 from mmdetxfer.study.plan import planned
 from mmdetxfer.study.reading import Candidate, Stage, Study, Target, read_study
+from mmdetxfer.study.records import write_records
 from mmdetxfer.study.resolved import half_batch
 from mmdetxfer.study.results import Compared, Results
 from mmdetxfer.study.running import run
@@ -446,3 +447,34 @@ def test_what_no_part_of_a_study_is_of_cannot_be_exported(tmp_path, config):
     args |= dict(work_dirs=tmp_path / 'w', launcher='none', winner='a', target='t')
     with pytest.raises(UserError, match='t: expected a target of the parts of the st'):
         commands.export(Namespace(**args))
+
+
+def test_what_is_exported_is_what_was_trained(tmp_path, config):
+    """The seed of the chain, and where memory ran out the batch in parts: 32 in two."""
+    options = {'train_dataloader.batch_size': 32, 'train_cfg.max_epochs': 1}
+    options['optim_wrapper.type'] = 'OptimWrapper'
+    path = study_file(tmp_path, config, f'seeds = [5, 6]\noptions = {options}\n')
+    args = dict(config=path, cfg_options=None, command='export', gpus=0)
+    args |= dict(work_dirs=tmp_path / 'w', launcher='none', winner='a', target='t')
+    plan = commands.plan_of(Namespace(**args))
+    use = next(plan.used('final', candidate='a'))
+    folder = plan.folder(use.key)
+    folder.mkdir(parents=True)
+    head = dict(what='transfer', config='', seed=5, weights_sha256='', data={})
+    write_records(folder, dict(head, key=use.key, versions={}), [])
+    for halved, batch in ((False, 32), (True, 16)):
+        if halved:
+            (folder / 'halved.json').touch()
+        assert commands.export(Namespace(**args)) == 0
+        cfg = Config.fromfile(tmp_path / 'w/studies/mine/a_on_t.py')
+        assert cfg.randomness.seed == 5
+        assert cfg.train_dataloader.batch_size == batch
+
+
+def test_a_run_that_is_refused_is_not_how_a_study_ran(tmp_path, config):
+    args = dict(config=study_file(tmp_path, config), cfg_options=None, command='run')
+    args |= dict(work_dirs=tmp_path / 'w', gpus=2, launcher='none', jobs=1)
+    args |= dict(trust_checkpoint=False, executor='local', snakemake='')
+    with pytest.raises(UserError, match='--gpus: expected 1 without a launcher'):
+        commands.run(Namespace(**args, no_report=True))
+    assert not (tmp_path / 'w/studies/mine/last_run.json').exists()

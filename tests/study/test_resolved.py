@@ -107,6 +107,9 @@ def test_folders_and_files_of_data_are_found_once(path, tmp_path):
     table.write_text('')
     for key in ('val_dataloader.dataset.synsets', 'val_evaluator.table'):
         assert data_paths(config_with(path, {key: str(table)})) == [*known, table]
+    # What a test leaves behind is no data of it.
+    written = {'val_evaluator.out_file_path': str(table)}
+    assert data_paths(config_with(path, written)) == known
 
 
 @pytest.mark.parametrize(
