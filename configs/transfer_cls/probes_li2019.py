@@ -13,6 +13,7 @@ Conv5 76.7, ConvProj 69.7 at 14x14, 72.4 at 4x4, 73.3 at 2x2, 74.1 pooled, FC1 7
 Flowers 87.4 and 83.1.
 """
 
+_trained = 'work_dirs/NAME/epoch_LAST.pth'
 _tuned = 'work_dirs/NAME/{candidate}/seed_{seed}.npz'
 _transfer = 'configs/transfer_cls/r50-c5_1xb64-5k_'
 
@@ -27,31 +28,27 @@ candidates = {
     **{
         name: dict(
             # A classifier's maps are compared at the detectors' stride.
-            config=f'{_transfer}caltech256.py'
+            config=_transfer + 'caltech256.py'
             if stem.startswith('cls')
-            else f'configs/{stem}.py',
-            checkpoint=f'work_dirs/{stem.partition("/")[2]}/epoch_{epoch}.pth',
+            else f'configs/sniper/{stem}.py',
+            checkpoint=_trained.replace('NAME', stem).replace('LAST', str(epoch)),
         )
         for name, stem, epoch in (
-            (
-                'ImageNet-Cls-longer',
-                'cls_pretrain/cls_r50-longer_8xb32-76e_imagenet',
-                76,
-            ),
-            ('ImageNet-Loc-Cls', 'cls_pretrain/cls_r50_8xb32-100e_imagenet-loc', 100),
-            ('ImageNet-Loc', 'sniper/sniper_r50-c4c5_8xb16-7e_imagenet-loc', 7),
+            ('ImageNet-Cls-longer', 'cls_r50-longer_8xb32-76e_imagenet', 76),
+            ('ImageNet-Loc-Cls', 'cls_r50_8xb32-100e_imagenet-loc', 100),
+            ('ImageNet-Loc', 'sniper_r50-c4c5_8xb16-7e_imagenet-loc', 7),
             (
                 'ImageNet-Loc-no-vehicle',
-                'sniper/sniper_r50-c4c5-no-vehicle_8xb16-7e_imagenet-loc',
+                'sniper_r50-c4c5-no-vehicle_8xb16-7e_imagenet-loc',
                 7,
             ),
             (
                 'ImageNet-Loc-no-animal',
-                'sniper/sniper_r50-c4c5-no-animal_8xb16-7e_imagenet-loc',
+                'sniper_r50-c4c5-no-animal_8xb16-7e_imagenet-loc',
                 7,
             ),
-            ('COCO', 'sniper/sniper_r50-c4c5_8xb16-7e_coco', 7),
-            ('OpenImages', 'sniper/sniper_r50-c4c5_8xb16-7e_openimages', 7),
+            ('COCO', 'sniper_r50-c4c5_8xb16-7e_coco', 7),
+            ('OpenImages', 'sniper_r50-c4c5_8xb16-7e_openimages', 7),
         )
     },
 }
