@@ -14,10 +14,11 @@ from mmdetxfer.errors import UserError
 from mmdetxfer.study.cell import Launch
 from mmdetxfer.study.cells import Machine, Plan, named_cell
 from mmdetxfer.study.export import write_winner
+from mmdetxfer.study.inputs import missing_inputs
 from mmdetxfer.study.machine import default_jobs, num_gpus
 from mmdetxfer.study.measuring import Cost, known_costs, measure
 from mmdetxfer.study.parts import parts_of
-from mmdetxfer.study.plan import missing_inputs, planned
+from mmdetxfer.study.plan import planned
 from mmdetxfer.study.progress import Progress
 from mmdetxfer.study.reading import read_study
 from mmdetxfer.study.running import check, forget_done, hold

@@ -13,16 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
-
-from mmdetxfer.checkpoints.settle_convention import weights_named_in
-from mmdetxfer.errors import UserError
 from mmdetxfer.study.cells import PRETRAIN, PROBE, TRANSFER, Cell, Machine, Plan, Use
 from mmdetxfer.study.fingerprint import UNKNOWN, fingerprint
+from mmdetxfer.study.inputs import check_begins_without, data_of, weights_of
 from mmdetxfer.study.reading import TASKS, Options, Study, tried
 from mmdetxfer.study.resolved import (
     config_with,
-    data_paths,
     normal_form,
     share_of_images,
 )
@@ -32,30 +28,19 @@ from mmdetxfer.text_files import sha256_of_file
 # Raised by hand when the numbers of a kind change though nothing in the key does. What
 # they depend on is below: packages of this repository whose change is a reason to ask.
 PROTOCOLS = {PRETRAIN: 1, TRANSFER: 1, PROBE: 2}
+_TRAINED = (
+    'checkpoints',
+    'chips',
+    'datasets',
+    'engine',
+    'evaluation',
+    'models',
+    'study/resolved',
+    'study/work',
+)
 COVERS = {
-    PRETRAIN: (
-        'checkpoints',
-        'chips',
-        'datasets',
-        'engine',
-        'evaluation',
-        'models',
-        'study/resolved',
-        'study/work',
-    ),
-    TRANSFER: (
-        'checkpoints',
-        'chips',
-        'datasets',
-        'engine',
-        'evaluation',
-        'models',
-        'predictions',
-        'scoring',
-        'study/resolved',
-        'study/scores',
-        'study/work',
-    ),
+    PRETRAIN: _TRAINED,
+    TRANSFER: (*_TRAINED, 'predictions', 'scoring', 'study/scores'),
     PROBE: (
         'checkpoints',
         'datasets',
@@ -205,7 +190,7 @@ class _Planner:
                 "take it away by scratch of the target, such as {'load_from': None, "
                 "'model.backbone.init_cfg': None}"
             )
-            _check_begins_without(config, options, f'{name} on {target}', cure)
+            check_begins_without(config, options, f'{name} on {target}', cure)
         spec = dict(
             config=config,
             begins=begins,
@@ -225,7 +210,7 @@ class _Planner:
         begins, needs = self._chain(name, seed)
         if begins is None and not candidate.as_configured:
             config, cure = candidate.probed_config, 'give the candidate another network'
-            _check_begins_without(config, {}, f'probe of {name}', cure)
+            check_begins_without(config, {}, f'probe of {name}', cure)
         spec = dict(
             config=candidate.probed_config,
             begins=begins,
@@ -240,7 +225,7 @@ class _Planner:
         """Return the cell of a specification, the same one for the same."""
         cfg = config_with(spec['config'], spec['options'])
         begins = spec['begins'] or {}
-        data, weights = _data_of(cfg, spec), _weights_of(spec)
+        data, weights = data_of(cfg, spec), weights_of(spec)
         form = normal_form(cfg)
         files = [begins['file']] if 'file' in begins else []
         content = dict(
@@ -320,47 +305,3 @@ class _Planner:
             for name, one in probes['targets'].items()
         }
         return {**probes, 'targets': targets}
-
-
-def _data_of(cfg: Config, spec: Mapping) -> list[Path]:
-    """Return all data that a cell reads, each once."""
-    configs = [cfg]
-    if (spec.get('test') or {}).get('options'):
-        tested = {**spec['options'], **spec['test']['options']}
-        configs.append(config_with(spec['config'], tested))
-    targets = (spec.get('probes') or {}).get('targets', {})
-    configs += [config_with(one['config'], {}) for one in targets.values()]
-    paths = [path for one in configs for path in data_paths(one)]
-    return list(dict.fromkeys(paths))
-
-
-def _check_begins_without(config: str, options: Options, what: str, cure: str) -> None:
-    """Refuse weights that a config brings along where a candidate has none."""
-    named = list(weights_named_in(config_with(config, options)))
-    if named:
-        raise UserError(
-            f'{what}: expected a config that begins without weights, as the candidate '
-            f'has no stages, {config} begins with {named[0]}; {cure}, or say '
-            'as_configured=True'
-        )
-
-
-def _weights_of(spec: Mapping) -> list[str]:
-    """Return the files that a config itself begins with."""
-    # What begins elsewhere does not begin with the config's own file.
-    own = {'load_from': None} if spec['begins'] else {}
-    cfg = config_with(spec['config'], {**spec['options'], **own})
-    return [one for one in weights_named_in(cfg) if '://' not in one]
-
-
-def missing_inputs(plan: Plan) -> dict[str, list[str]]:
-    """Return what is not there, by cell: data, and files from outside.
-
-    Args:
-        plan: The plan.
-    """
-    found = {
-        key: [str(path) for path in cell.reads if not path.exists()]
-        for key, cell in plan.cells.items()
-    }
-    return {key: paths for key, paths in found.items() if paths}

@@ -12,7 +12,8 @@ from mmdetxfer.errors import UserError
 from mmdetxfer.study import resolved, versions
 from mmdetxfer.study.cells import Machine, named_cell
 from mmdetxfer.study.fingerprint import UNKNOWN
-from mmdetxfer.study.plan import COVERS, PROTOCOLS, missing_inputs, planned
+from mmdetxfer.study.inputs import missing_inputs
+from mmdetxfer.study.plan import COVERS, PROTOCOLS, planned
 from mmdetxfer.study.reading import Candidate, Stage, Study, Target
 
 CONFIG = """

@@ -8,8 +8,9 @@ import pytest
 from mmdetxfer.checkpoints.settle_convention import weights_named_in
 from mmdetxfer.study.cells import PROBE, Machine
 from mmdetxfer.study.fingerprint import UNKNOWN
+from mmdetxfer.study.inputs import missing_inputs
 from mmdetxfer.study.parts import parts_of
-from mmdetxfer.study.plan import COVERS, missing_inputs, planned
+from mmdetxfer.study.plan import COVERS, planned
 from mmdetxfer.study.published import published_tables
 from mmdetxfer.study.reading import read_study, tried
 from mmdetxfer.study.resolved import config_with, datasets_in
