@@ -8,7 +8,7 @@ in the names of ``configs/studies/li2019.py``: it stands beside no others.
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -85,30 +85,6 @@ def published_tables() -> Mapping[str, PublishedTable]:
     }
 
 
-def published_table(name: str) -> PublishedTable:
-    """Return a table by name; ``ValueError`` lists those that exist."""
-    tables = published_tables()
-    _refuse_unknown('published table', name, tables)
-    return tables[name]
-
-
-def published(table: str, row: str, column: str) -> Published:
-    """Return a number that a paper has.
-
-    Args:
-        table: As in ``published_tables``.
-        row: Name of the candidate or layer.
-        column: Name of the score or target.
-
-    Raises:
-        ValueError: There is none; those that exist are listed.
-    """
-    rows = published_table(table).rows
-    _refuse_unknown(f'row of {table}', row, rows)
-    _refuse_unknown(f'column of {table} for {row}', column, rows[row])
-    return rows[row][column]
-
-
 def as_fraction(number: Published) -> Published:
     """Return a number in per cent as a part of one, as our scores are.
 
@@ -136,9 +112,3 @@ def _table(
     }
     meanings = {name: Column(**column) for name, column in columns.items()}
     return PublishedTable(source=source, columns=meanings, rows=numbers, **others)
-
-
-def _refuse_unknown(kind: str, name: str, known: Iterable[str]) -> None:
-    names = list(known)
-    if name not in names:
-        raise ValueError(f'there is no {kind} {name!r}; there are: {"; ".join(names)}')
