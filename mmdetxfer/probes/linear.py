@@ -2,16 +2,18 @@
 
 The objective is the sum of the losses plus strength / 2 times the squared weights of
 the scaled features; the intercept is free. Full-batch L-BFGS runs in the eigenbasis of
-the features, each direction divided by the root of what the curvature is there at most,
+the features, each direction divided by the root of its curvature where the fit begins,
 so that directions of any spread converge together; strengths are gone through from
 strong to weak, each begun where the one before ended.
 
 The objective is at least as curved in the weights as its penalty. So its gradient, at
-the best intercept, bounds what is left to gain, and a fit counts as converged when that
-bound is a millionth of the objective; what single precision cannot reach is finished
-in double, by Newton steps where the unknowns are few (``newton.py``).
+the best intercept, bounds what is left to gain and how far off the weights are; a fit
+counts as converged when that is a thousandth of their length. What single precision
+cannot reach is finished in double, by Newton steps where the unknowns are few
+(``newton.py``).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,9 +27,11 @@ from .newton import is_small, newton_step
 STRENGTHS = tuple(np.logspace(5, -6, 45).tolist())
 # Weaker strengths are left out when the held-out score has fallen so often in a row.
 FALLS = 5
-_LEFT_TO_GAIN = 1e-6
+_OF_PENALTY, _OF_ROUNDING = 1e-6, 1e-12
 _HISTORY = 20
-_STEPS = 5  # between two looks at the bound
+# Of the objective: a fall that rounding makes hard to see, in either precision.
+_UNSEEN = {torch.float32: 1e-6, torch.float64: 1e-10}
+_MOST_BLIND_STEPS = 5  # in a row without a smaller slope
 # With few unknowns what is not reached by then is left to Newton steps.
 _STEPS_BEFORE_NEWTON, _MOST_NEWTON_STEPS, _MOST_HALVINGS = 20, 50, 30
 _BLOCK = 1 << 21  # logits that are there at a time
@@ -55,8 +59,14 @@ class Fit:
 
     @property
     def is_converged(self) -> bool:
-        """Whether a millionth of the objective at most is left to gain."""
-        return self.left_to_gain <= _LEFT_TO_GAIN * self.objective
+        """Whether the weights are right to a thousandth of their length.
+
+        That is where what is left to gain is a millionth of the penalty. Weights of 0
+        would never be right: what rounding of the objective hides is let pass.
+        """
+        penalty = self.strength / 2 * float((self.along.double() ** 2).sum())
+        asked = max(_OF_PENALTY * penalty, _OF_ROUNDING * self.objective)
+        return self.left_to_gain <= asked
 
 
 @dataclass(frozen=True)
@@ -122,52 +132,60 @@ def fit_logistic(
     settings = (basis, labels, num_classes, strength, has_intercept)
     is_few = is_small(*basis.turned.shape, num_classes)
     steps = min(max_steps, _STEPS_BEFORE_NEWTON) if is_few else max_steps
-    problem = _Problem(*settings, torch.float32)
-    found = _descended(problem, start, steps, 1e-8)
+    found = _descended(_Problem(*settings, torch.float32, start), steps)
     if found.is_converged:
         return found
-    problem = _Problem(*settings, torch.float64)
+    problem = _Problem(*settings, torch.float64, found)
     if is_few:
-        exact = _newton(problem, found, min(max_steps, _MOST_NEWTON_STEPS))
+        exact = _newton(problem, min(max_steps, _MOST_NEWTON_STEPS))
     else:
-        exact = _descended(problem, found, max_steps, 1e-12)
+        exact = _descended(problem, max_steps)
     return replace(exact, steps=found.steps + exact.steps)
 
 
-def _descended(
-    problem: '_Problem', start: Fit | None, max_steps: int, smallest_gain: float
-) -> Fit:
-    """Go down until nothing is left to gain, or to be seen in the precision."""
-    if start is not None:
-        problem.begin_at(start)
+def _descended(problem: '_Problem', max_steps: int) -> Fit:
+    """Go down until nothing is left to gain, or to be told from rounding."""
     optimiser = torch.optim.LBFGS(
         [problem.unknown],
-        max_iter=_STEPS,
-        max_eval=10 * _STEPS,
+        max_iter=1,
+        max_eval=10,
         history_size=_HISTORY,
         tolerance_grad=0,
         tolerance_change=0,
         line_search_fn='strong_wolfe',
     )
+    (settings,) = optimiser.param_groups
     objective = float(problem.evaluate())
-    # The optimiser takes changes under 1e-10 for none.
+    best = problem.fit(objective, 0)
+    # The optimiser takes changes under 1e-10 for none, and would begin with a step far
+    # too short: of scaled unknowns the gradient itself has about the right length.
     problem.factor = len(problem.labels) / objective
-    for steps in range(_STEPS, max_steps + _STEPS, _STEPS):
+    problem.evaluate()
+    length = float(problem.unknown.grad.abs().sum())
+    settings['lr'] = max(1.0, length) / problem.factor
+    for steps in range(1, max_steps + 1):
         before = objective
         optimiser.step(problem.evaluate)
+        settings['lr'] = 1.0
         objective = float(problem.evaluate()) / problem.factor
         found = problem.fit(objective, steps)
-        if found.is_converged or before - objective <= smallest_gain * objective:
+        if found.left_to_gain < best.left_to_gain:
+            best = found
+        is_blind = settings['line_search_fn'] is None
+        if best.is_converged or (is_blind and steps - best.steps >= _MOST_BLIND_STEPS):
             break
-    return found
+        # Where the fall drowns in rounding a search finds nothing, and takes long over
+        # it; the slope is seen for longer, and steps have their length without one.
+        if before - objective <= _UNSEEN[problem.unknown.dtype] * objective:
+            settings['line_search_fn'] = None
+    return best
 
 
-def _newton(problem: '_Problem', start: Fit, max_steps: int) -> Fit:
+def _newton(problem: '_Problem', max_steps: int) -> Fit:
     """Go down by Newton steps, each halved until the objective falls enough."""
-    problem.begin_at(start)
     turned = problem.turned.to(problem.unknown)
     last = torch.full((len(turned), 1), float(problem.has_intercept)).to(turned)
-    features, factors = torch.cat([turned, last], 1), problem.factors()
+    features, factors = torch.cat([turned, last], 1), problem.factors
     objective = float(problem.evaluate())
     for steps in range(1, max_steps + 1):
         place, gradient = problem.unknown.detach().clone(), problem.unknown.grad
@@ -196,36 +214,49 @@ def _newton(problem: '_Problem', start: Fit, max_steps: int) -> Fit:
 class _Problem:
     """The objective and its gradient over scaled unknowns."""
 
-    def __init__(self, basis, labels, num_classes, strength, has_intercept, kind):
+    def __init__(
+        self, basis, labels, num_classes, strength, has_intercept, kind, start=None
+    ):
         self.turned, self.labels = basis.turned, labels
         self.strength, self.has_intercept = strength, has_intercept
         self.factor = 1.0
-        # Of softmax: the mean over classes of p (1 - p) where all are as likely.
-        curvature = (num_classes - 1) / num_classes**2
-        spreads = basis.spreads.to(basis.turned.device)
-        scales = (curvature * spreads + strength).rsqrt()
-        self.penalty = (strength * scales**2)[:, None]
-        self.scales = scales.to(kind)[:, None]
-        self.intercept_scale = (curvature * len(labels)) ** -0.5
-        shape = (len(scales) + 1, num_classes)
-        self.unknown = torch.zeros(shape, dtype=kind, device=scales.device)
+        self.spreads = basis.spreads.to(basis.turned.device)
+        shape = (len(self.spreads) + 1, num_classes)
+        self.unknown = torch.zeros(shape, dtype=kind, device=self.spreads.device)
         self.unknown.requires_grad_(True)
         self._looked_at: tuple[Tensor, Tensor, Tensor] | None = None
+        # Of softmax: the mean over classes of p (1 - p), where all are as likely.
+        self._scale((num_classes - 1) / num_classes**2)
+        if start is not None:
+            self._begin_at(start)
 
-    def begin_at(self, fit: Fit) -> None:
-        own = self.unknown.detach()
-        own[:-1] = fit.along.to(own) / self.scales
-        intercept = fit.intercept.to(own) / self.intercept_scale
-        own[-1] = intercept * self.has_intercept
+    def _scale(self, curvature: float) -> None:
+        """Divide by the root of the curvature, given the mean of p (1 - p)."""
+        scales = (curvature * self.spreads + self.strength).rsqrt()
+        self.penalty = (self.strength * scales**2)[:, None]
+        last = scales.new_tensor([(curvature * len(self.labels)) ** -0.5])
+        self.factors = torch.cat([scales, last])[:, None].to(self.unknown)
+
+    def _begin_at(self, fit: Fit) -> None:
+        """Begin where another strength ended, with the curvature that is there."""
+        both = torch.cat([fit.along, fit.intercept[None] * self.has_intercept])
+        both, total = both.to(self.unknown), 0.0
+        for turned, _ in self._blocks():
+            shares = torch.addmm(both[-1], turned, both[:-1]).softmax(1)
+            total += float((shares * (1 - shares)).sum(dtype=torch.float64))
+        self._scale(total / len(self.labels) / both.shape[1])
+        self.unknown.detach().copy_(both / self.factors)
 
     def solution(self) -> tuple[Tensor, Tensor]:
-        own = self.unknown.detach()
-        return own[:-1] * self.scales, own[-1] * self.intercept_scale
+        both = self.unknown.detach() * self.factors
+        return both[:-1], both[-1]
 
-    def factors(self) -> Tensor:
-        """Return (R + 1, 1) what the unknowns are multiplied by."""
-        last = self.scales.new_full((1, 1), self.intercept_scale)
-        return torch.cat([self.scales, last])
+    def _blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
+        step = max(1, _BLOCK // max(self.unknown.shape))
+        for turned, labels in zip(
+            self.turned.split(step), self.labels.split(step), strict=True
+        ):
+            yield turned.to(self.unknown), labels
 
     def fit(self, objective: float, steps: int) -> Fit:
         left = self.left_to_gain()
@@ -245,11 +276,8 @@ class _Problem:
         weights, intercept = self.solution()
         gradient = torch.zeros_like(own)
         loss = torch.zeros((), dtype=torch.float64, device=own.device)
-        step = max(1, _BLOCK // max(own.shape))
-        for turned, labels in zip(
-            self.turned.split(step), self.labels.split(step), strict=True
-        ):
-            turned, row = turned.to(own), torch.arange(len(labels), device=own.device)
+        for turned, labels in self._blocks():
+            row = torch.arange(len(labels), device=own.device)
             logits = torch.addmm(intercept, turned, weights)
             logits -= logits.amax(1, keepdim=True)
             picked = logits[row, labels]
@@ -260,15 +288,16 @@ class _Problem:
             shares[row, labels] -= 1
             gradient[:-1] += turned.T @ shares
             gradient[-1] += shares.sum(0)
+        gradient *= self.factors
         penalty = self.penalty * own[:-1]
-        gradient[:-1] = gradient[:-1] * self.scales + penalty.to(own)
-        gradient[-1] *= self.intercept_scale * self.has_intercept
+        gradient[:-1] += penalty.to(own)
+        gradient[-1] *= self.has_intercept
         return loss + 0.5 * (penalty * own[:-1]).sum(), gradient
 
     def left_to_gain(self) -> float:
         """Return a bound: the objective is at least as curved as its penalty.
 
-        The intercept has none; of it the curvature of equal classes is taken.
+        The intercept has none; of it the curvature where the fit began is taken.
         """
         squares = (self.unknown.grad.double() / self.factor) ** 2
         return float(0.5 * ((squares[:-1] / self.penalty).sum() + squares[-1].sum()))

@@ -27,7 +27,7 @@ from mmdetxfer.text_files import sha256_of_file
 
 # Raised by hand when the numbers of a kind change though nothing in the key does. What
 # they depend on is below: packages of this repository whose change is a reason to ask.
-PROTOCOLS = {PRETRAIN: 1, TRANSFER: 1, PROBE: 2}
+PROTOCOLS = {PRETRAIN: 1, TRANSFER: 1, PROBE: 3}
 _TRAINED = (
     'checkpoints',
     'chips',
