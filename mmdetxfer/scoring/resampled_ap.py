@@ -94,34 +94,46 @@ def resampled_mean_precisions(
 def _precisions(
     overlaps, surer, kinds, is_of_size, images, weights, num_objects, thresholds
 ):
-    """Return (R, T) areas under the precision that cannot rise; 0 without objects."""
-    num_found, num_thresholds = len(overlaps), len(thresholds)
-    result = np.zeros((len(weights), num_thresholds))
+    """Return (R, T) areas under the precision that cannot rise; 0 without objects.
+
+    Between two right detections precision only falls, so that it is taken where one is
+    right. What is near no object counts alike for all thresholds, and is counted once.
+    """
+    near = np.flatnonzero((kinds > 0) & (overlaps >= thresholds.min()))
+    result = np.zeros((len(weights), len(thresholds)))
     for resample in numba.prange(len(weights)):
         if num_objects[resample] == 0:
             continue
         own = weights[resample]
-        gains = np.empty(num_found)
-        precisions = np.empty(num_found)
-        for place in range(num_thresholds):
-            threshold = thresholds[place]
-            right, answers = 0.0, 0.0
-            for row in range(num_found):
+        # Answers up to each that is near an object, if none of them were.
+        apart, total, row = np.empty(len(near)), 0.0, 0
+        for place in range(len(near)):
+            while row <= near[place]:
+                if is_of_size[row]:
+                    total += own[images[row]]
+                row += 1
+            apart[place] = total
+        gains = np.empty(len(near))
+        precisions = np.empty(len(near))
+        for column in range(len(thresholds)):
+            threshold = thresholds[column]
+            right, moved, num_right = 0.0, 0.0, 0
+            for place in range(len(near)):
+                row = near[place]
                 weight = float(own[images[row]])
-                gain = 0.0
-                if overlaps[row] >= threshold and kinds[row] > 0:
-                    if kinds[row] == 1:
-                        answers += weight
-                        if surer[row] < threshold:
-                            gain = weight
-                elif is_of_size[row]:
-                    answers += weight
-                right += gain
-                gains[row] = gain
-                precisions[row] = right / answers if answers > 0 else 0.0
+                if weight == 0 or overlaps[row] < threshold:
+                    continue
+                moved -= weight * is_of_size[row]
+                if kinds[row] == 1:
+                    moved += weight
+                    if surer[row] < threshold:
+                        right += weight
+                        gains[num_right] = weight
+                        precisions[num_right] = right / (apart[place] + moved)
+                        num_right += 1
             greatest, area = 0.0, 0.0
-            for row in range(num_found - 1, -1, -1):
-                greatest = max(greatest, precisions[row])
-                area += greatest * gains[row]
-            result[resample, place] = area / num_objects[resample]
+            for place in range(num_right - 1, -1, -1):
+                greatest = max(greatest, precisions[place])
+                area += greatest * gains[place]
+            result[resample, column] = area / num_objects[resample]
     return result

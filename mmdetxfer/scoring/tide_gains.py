@@ -117,7 +117,10 @@ def weighted_counts(
 
 @numba.njit(parallel=True, cache=True)
 def _precisions_at_recalls(is_right, images, starts, weights, num_objects, recalls):
-    """Return (R, K) AP at the recalls, and whether there is any detection."""
+    """Return (R, K) AP at the recalls, and whether there is any detection.
+
+    Between two right detections precision only falls, and recall stays.
+    """
     num_classes = len(starts) - 1
     result = np.zeros((len(weights), num_classes))
     has_some = np.zeros((len(weights), num_classes), dtype=np.bool_)
@@ -127,24 +130,26 @@ def _precisions_at_recalls(is_right, images, starts, weights, num_objects, recal
             begin, end = starts[label], starts[label + 1]
             reached = np.empty(end - begin)
             precisions = np.empty(end - begin)
-            right, answers = 0.0, 0.0
+            right, answers, num_right = 0.0, 0.0, 0
             for row in range(begin, end):
-                answers += own[images[row]]
-                if is_right[row]:
-                    right += own[images[row]]
-                precisions[row - begin] = right / answers if answers > 0 else 0.0
-                reached[row - begin] = right
+                weight = own[images[row]]
+                answers += weight
+                if is_right[row] and weight > 0:
+                    right += weight
+                    precisions[num_right] = right / answers
+                    reached[num_right] = right
+                    num_right += 1
             has_some[resample, label] = answers > 0
             total = num_objects[resample, label]
-            if total <= 0 or answers == 0:
+            if total <= 0 or num_right == 0:
                 continue
-            for place in range(len(precisions) - 2, -1, -1):
+            for place in range(num_right - 2, -1, -1):
                 precisions[place] = max(precisions[place], precisions[place + 1])
             place, area = 0, 0.0
             for recall in recalls:
-                while place < len(reached) and reached[place] / total < recall:
+                while place < num_right and reached[place] / total < recall:
                     place += 1
-                if place == len(reached):
+                if place == num_right:
                     break
                 area += precisions[place]
             result[resample, label] = area / len(recalls)
