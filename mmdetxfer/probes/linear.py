@@ -30,8 +30,9 @@ FALLS = 5
 _OF_PENALTY, _OF_ROUNDING = 1e-6, 1e-12
 _HISTORY = 20
 # Of the objective: a fall that rounding makes hard to see, in either precision.
-_UNSEEN = {torch.float32: 1e-6, torch.float64: 1e-10}
+_UNSEEN = {torch.float32: 1e-6, torch.float64: 1e-13}
 _MOST_BLIND_STEPS = 5  # in a row without a smaller slope
+_LEAST_CURVATURE = 1e-8
 # With few unknowns what is not reached by then is left to Newton steps.
 _STEPS_BEFORE_NEWTON, _MOST_NEWTON_STEPS, _MOST_HALVINGS = 20, 50, 30
 _BLOCK = 1 << 21  # logits that are there at a time
@@ -61,8 +62,9 @@ class Fit:
     def is_converged(self) -> bool:
         """Whether the weights are right to a thousandth of their length.
 
-        That is where what is left to gain is a millionth of the penalty. Weights of 0
-        would never be right: what rounding of the objective hides is let pass.
+        That is where what is left to gain is a millionth of the penalty. Weights of 0,
+        or nearly so, would never be right: what rounding of the objective hides is let
+        pass. Single precision judges by a slope that it rounds.
         """
         penalty = self.strength / 2 * float((self.along.double() ** 2).sum())
         asked = max(_OF_PENALTY * penalty, _OF_ROUNDING * self.objective)
@@ -156,29 +158,31 @@ def _descended(problem: '_Problem', max_steps: int) -> Fit:
     )
     (settings,) = optimiser.param_groups
     objective = float(problem.evaluate())
-    best = problem.fit(objective, 0)
+    best, blind_steps, steps = problem.fit(objective, 0), 0, 0
     # The optimiser takes changes under 1e-10 for none, and would begin with a step far
     # too short: of scaled unknowns the gradient itself has about the right length.
     problem.factor = len(problem.labels) / objective
     problem.evaluate()
     length = float(problem.unknown.grad.abs().sum())
     settings['lr'] = max(1.0, length) / problem.factor
-    for steps in range(1, max_steps + 1):
-        before = objective
+    while steps < max_steps and blind_steps < _MOST_BLIND_STEPS:
+        before, steps = objective, steps + 1
         optimiser.step(problem.evaluate)
         settings['lr'] = 1.0
         objective = float(problem.evaluate()) / problem.factor
         found = problem.fit(objective, steps)
-        if found.left_to_gain < best.left_to_gain:
-            best = found
         is_blind = settings['line_search_fn'] is None
-        if best.is_converged or (is_blind and steps - best.steps >= _MOST_BLIND_STEPS):
+        blind_steps += is_blind
+        # Where the objective is seen to fall the bound may rise before it falls.
+        if not is_blind or found.left_to_gain < best.left_to_gain:
+            best, blind_steps = found, 0
+        if best.is_converged:
             break
         # Where the fall drowns in rounding a search finds nothing, and takes long over
         # it; the slope is seen for longer, and steps have their length without one.
-        if before - objective <= _UNSEEN[problem.unknown.dtype] * objective:
+        if not before - objective > _UNSEEN[problem.unknown.dtype] * objective:
             settings['line_search_fn'] = None
-    return best
+    return replace(best, steps=steps)
 
 
 def _newton(problem: '_Problem', max_steps: int) -> Fit:
@@ -225,9 +229,10 @@ class _Problem:
         self.unknown = torch.zeros(shape, dtype=kind, device=self.spreads.device)
         self.unknown.requires_grad_(True)
         self._looked_at: tuple[Tensor, Tensor, Tensor] | None = None
-        # Of softmax: the mean over classes of p (1 - p), where all are as likely.
-        self._scale((num_classes - 1) / num_classes**2)
-        if start is not None:
+        if start is None:
+            # Of softmax: the mean over classes of p (1 - p), where all are as likely.
+            self._scale((num_classes - 1) / num_classes**2)
+        else:
             self._begin_at(start)
 
     def _scale(self, curvature: float) -> None:
@@ -244,7 +249,8 @@ class _Problem:
         for turned, _ in self._blocks():
             shares = torch.addmm(both[-1], turned, both[:-1]).softmax(1)
             total += float((shares * (1 - shares)).sum(dtype=torch.float64))
-        self._scale(total / len(self.labels) / both.shape[1])
+        # Where all images are sure of their classes there is next to none.
+        self._scale(max(total / len(self.labels) / both.shape[1], _LEAST_CURVATURE))
         self.unknown.detach().copy_(both / self.factors)
 
     def solution(self) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,7 @@
 """Logistic probes against scikit-learn's, and what is said when they cannot be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -167,6 +169,39 @@ def test_features_that_say_nothing_converge(strength):
     assert fit.is_converged
     assert fit.objective == pytest.approx(90 * np.log(3), rel=1e-6)
     assert fit.along.abs().max() < 1e-5
+
+
+def test_double_precision_goes_on_while_the_bound_rises(monkeypatch):
+    """Channels of few causes, that overlap: at weak strengths the bound, a slope
+    squared over the strength, rises a million times before it falls.
+    """
+    monkeypatch.setattr('mmdetxfer.probes.linear.is_small', lambda *_: False)
+    rng = np.random.default_rng(7)
+    causes = rng.normal(size=(64, 64)) / np.arange(1, 65)[:, None]
+    features = rng.normal(size=(1500, 64)) @ causes + 5 * rng.normal(size=(1500, 1))
+    features = features.astype(np.float32)
+    logits = scaled(features) @ rng.normal(size=(64, 10)) / 8
+    labels = (logits + 0.3 * rng.gumbel(size=logits.shape)).argmax(1)
+    labels[:10] = np.arange(10)
+    basis, fit = eigenbasis(features), None
+    for strength in STRENGTHS[::4]:
+        fit = fit_logistic(basis, labels, 10, strength, fit)
+        assert fit.is_converged, strength
+    assert fit.along.dtype == torch.float64
+
+
+@pytest.mark.parametrize('times', [3, 100])
+def test_a_start_that_is_sure_of_every_image_is_left_again(finish, times):
+    """There is no curvature there, and no slope but that of the penalty."""
+    features, labels = overlapping(60, 150, 4)
+    basis = eigenbasis(features)
+    weak = fit_logistic(basis, labels, 4, 1e-6)
+    sure = replace(weak, along=times * weak.along, intercept=times * weak.intercept)
+    for strength in (1, 1e-6):
+        found = fit_logistic(basis, labels, 4, strength, sure)
+        fresh = fit_logistic(basis, labels, 4, strength)
+        assert found.is_converged
+        assert found.objective == pytest.approx(fresh.objective, rel=1e-5)
 
 
 def test_a_start_with_an_intercept_leaves_none_where_there_shall_be_none():
