@@ -9,7 +9,9 @@ configs/transfer_cls/r18-c5_1xb32-200i_world-flowers102.py
 Candidates: bash tools/embedded_candidates.sh
 Data: python tools/make_world.py --out work_dirs/world_small --size small --seed 0
 --formats caltech256 sun397 flowers102
-Expected: not measured yet.
+Expected: not measured with this schedule. With 120 iterations and settings chosen by
+trials (configs/studies/embedded_li2019.py) top-1, mean of three seeds:
+41.8 (37.0, 41.0, 47.5) from det, 77.0 from cls, 79.8 from Cls -> Det.
 """
 
 _base_ = './r18-c5_1xb32-200i_world-caltech256.py'

@@ -8,7 +8,9 @@ Command: python tools/train.py configs/transfer_cls/r18-c5_1xb32-200i_world-sun3
 Candidates: bash tools/embedded_candidates.sh
 Data: python tools/make_world.py --out work_dirs/world_small --size small --seed 0
 --formats caltech256 sun397 flowers102
-Expected: not measured yet.
+Expected: not measured with this schedule. With 120 iterations and settings chosen by
+trials (configs/studies/embedded_li2019.py) top-1, mean of three seeds:
+44.8 (52.5, 37.0, 45.0) from det, 73.3 from cls, 84.0 from Cls -> Det.
 """
 
 _base_ = './r18-c5_1xb32-200i_world-caltech256.py'
