@@ -53,7 +53,7 @@ def resampled_mean_precisions(
         matches: What each looks at.
         iou_thresholds: T thresholds.
         num_classes: Classes of the test set.
-        weights: (R, N) weights of the images.
+        weights: (R, N) weights of the images, whole numbers: sums of them are exact.
         size_range_px: As in ``average_precisions``.
 
     Returns:
