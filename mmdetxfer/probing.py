@@ -223,9 +223,6 @@ def _fit(plan: ProbePlan, layer: str, train: FeatureSet, test: FeatureSet) -> di
     device, num_classes = plan.settings.device, len(train.classes)
     own['transferability'] = {
         'LogME': log_evidence(train.features, train.labels, num_classes, device),
-        'H-score': h_score(
-            eigenbasis(train.features, device=device), train.labels, num_classes
-        ),
         'neighbours': accuracy(
             neighbour_scores(
                 train.features, train.labels, None, num_classes, device=device
@@ -233,6 +230,11 @@ def _fit(plan: ProbePlan, layer: str, train: FeatureSet, test: FeatureSet) -> di
             train.labels,
         ).top1,
     }
+    basis = eigenbasis(train.features, device=device)
+    # Else it is the same of all candidates, whatever they know.
+    if len(basis.spreads) < len(train.labels) - 1:
+        found = h_score(basis, train.labels, num_classes)
+        own['transferability']['H-score'] = found
     return own
 
 

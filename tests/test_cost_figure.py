@@ -55,7 +55,7 @@ def test_points_have_their_intervals_and_the_front_its_steps(tmp_path, drawn):
     assert scale == 'symlog' and options == {'linthresh': 2}
     assert cv2.imread(str(tmp_path / 'cost.png')) is not None
     said = re.findall(r'<!-- (.*?) -->', (tmp_path / 'cost.svg').read_text())
-    assert 'cost of the pre-training, tera-multiply-adds' in said
+    assert 'cost of pre-training and transfer, tera-multiply-adds' in said
     assert {'mAP', 'bars: 95 %', 'late', 'best', '100'} <= set(said)
 
 
@@ -71,7 +71,7 @@ def test_axes_suit_the_costs(tmp_path, drawn, monkeypatch):
     draw_score_against_cost([CostPoint('a', 0, 0.5)], tmp_path / 'a', 'mAP', '95 %')
     labels = [args[0] for args, _ in drawn['set_xlabel']]
     assert labels[0].endswith('tera-multiply-adds')
-    assert labels[2] == 'cost of the pre-training, multiply-adds'
+    assert labels[2] == 'cost of pre-training and transfer, multiply-adds'
 
 
 def test_bars_are_explained_only_where_there_are_any(tmp_path):

@@ -2,9 +2,7 @@
 
 Probes of every layer of the candidates of tools/embedded_candidates.sh, in the domain
 that they were trained on (its images have boxes: accuracy against the number of
-instances and the object's share) and in another one; fine-tuned candidates beside them
-where their predictions are (python tools/benchmarks/embedded_transfer.py
-classification makes those, and then runs this).
+instances and the object's share) and in another one.
 
 Command: python tools/probe.py configs/transfer_cls/probes_r18_world.py
 Candidates: bash tools/embedded_candidates.sh
@@ -17,14 +15,11 @@ Expected: top-1 of pooled Conv5 on Caltech-256, three seeds: cls 79.0, Cls -> De
 _weights = 'work_dirs/embedded_candidates/'
 _classifier = 'configs/cls_pretrain/cls_r18-c5_1xb32-21e_world-imagenet-loc.py'
 _detector = 'configs/sniper/sniper_r18-c4c5_1xb16-4e_world-imagenet-loc.py'
-_tuned = 'work_dirs/embedded_TARGET/finals/{candidate}/seed_{seed}/predictions.npz'
 
 seeds = [0, 1, 2]
 baseline = 'cls'
 candidates = {
     'scratch': dict(config=_classifier),
-    # Fine-tuned for twice as long; there is nothing else to probe.
-    'scratch-longer': dict(),
     'cls': dict(
         config=_classifier, checkpoint=f'{_weights}cls/seed_{{seed}}/epoch_21.pth'
     ),
@@ -46,7 +41,6 @@ targets = {
             config=f'configs/transfer_cls/r18-c5_1xb32-200i_world-{name}.py',
             # Of the real sets' classes those of the world have images.
             has_all_classes=False,
-            fine_tuned=_tuned.replace('TARGET', name),
         )
         for name in ('caltech256', 'sun397', 'flowers102')
     },

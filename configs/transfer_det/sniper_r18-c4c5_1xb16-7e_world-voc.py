@@ -8,7 +8,7 @@ Command: python tools/train.py
 configs/transfer_det/sniper_r18-c4c5_1xb16-7e_world-voc.py
 Data and candidates: bash tools/embedded_candidates.sh
 Test: python tools/test.py CONFIG CHECKPOINT --tta
-All candidates, seeds and rates: python tools/benchmarks/embedded_transfer.py
+All candidates, seeds and rates: configs/studies/embedded_longer.py
 Expected: AP50 / AP70 0.190 / 0.149 from det at a rate of 0.06, means of seeds 0 to 2
 (.191 .191 .187 / .152 .144 .152), 0.527 / 0.398 from Cls -> Det; README.md has all.
 """

@@ -31,19 +31,7 @@ def check_fit(model: Any, checkpoint: dict, filename: str, is_whole: bool) -> st
         filename: For the message.
         is_whole: Whether every tensor of the model has to come from the file.
     """
-    state = checkpoint.get('state_dict', checkpoint)
-    metadata = getattr(state, '_metadata', None) or {}
-    state = {re.sub(r'^module\.', '', key): value for key, value in state.items()}
-    wanted = {
-        key: value
-        for key, value in model.state_dict().items()
-        if torch.is_tensor(value) and not key.endswith('num_batches_tracked')
-    }
-    unfilled = {
-        key: _reason(state.get(key), wanted[key])
-        for key in _unfilled_keys(model, state, metadata)
-        if key in wanted
-    }
+    wanted, unfilled = _wanted(model), unfilled_tensors(model, checkpoint)
     filled = {key: value for key, value in wanted.items() if key not in unfilled}
     part = 'backbone.' if hasattr(model, 'backbone') and not is_whole else ''
     num_wanted = _elements(wanted, part)
@@ -54,17 +42,80 @@ def check_fit(model: Any, checkpoint: dict, filename: str, is_whole: bool) -> st
     )
     if is_whole and unfilled:
         raise CheckpointError(
-            f'{line}; expected all: {_examples(unfilled)}; is it a checkpoint of '
+            f'{line}; expected all: {examples(unfilled)}; is it a checkpoint of '
             'another architecture? name the config it was trained with'
         )
     if share < MIN_BACKBONE_SHARE:
         raise CheckpointError(
             f'{line}; expected at least {100 * MIN_BACKBONE_SHARE:.0f} %: '
-            f'{_examples(unfilled)}; is it a checkpoint of another architecture? '
+            f'{examples(unfilled)}; is it a checkpoint of another architecture? '
             'Weights of a part of a model are loaded into a part of a model with its '
             "init_cfg=dict(type='Pretrained', checkpoint=..., prefix='backbone.')"
         )
     return line
+
+
+def unfilled_tensors(model: Any, checkpoint: dict) -> dict[str, str]:
+    """Return the tensors of a model that a checkpoint does not fill, and why.
+
+    Args:
+        model: The unwrapped model, with the checkpoint loaded into it.
+        checkpoint: As for ``check_fit``.
+    """
+    state, metadata = _state_of(checkpoint)
+    wanted = _wanted(model)
+    return {
+        key: _reason(state.get(key), wanted[key])
+        for key in _unfilled_keys(model, state, metadata)
+        if key in wanted
+    }
+
+
+def blocks_too_many(model: Any, checkpoint: dict) -> list[str]:
+    """Return tensors of a backbone's blocks that go on where the model's have ended.
+
+    What a deeper network has beside: its first blocks would fill the model.
+
+    Args:
+        model: The unwrapped model.
+        checkpoint: As for ``check_fit``.
+    """
+    own = {key for key in model.state_dict() if key.startswith('backbone.')}
+    lists = {part for key in own for part in _numbered_parts(key)}
+    found = []
+    for key in _state_of(checkpoint)[0]:
+        parts = _numbered_parts(key) if key.startswith('backbone.') else []
+        # Of a list that both have, a place that the model has not.
+        if any(
+            (head, number) not in lists and (head, 0) in lists for head, number in parts
+        ):
+            found.append(key)
+    return found
+
+
+def _numbered_parts(key: str) -> list[tuple[str, int]]:
+    """Return each list of modules in a tensor's name, with the place in it."""
+    words = key.split('.')
+    return [
+        ('.'.join(words[:place]), int(word))
+        for place, word in enumerate(words)
+        if word.isdigit()
+    ]
+
+
+def _state_of(checkpoint: dict) -> tuple[dict, dict]:
+    """Return the tensors by name, and the versions of the modules that wrote them."""
+    state = checkpoint.get('state_dict', checkpoint)
+    metadata = getattr(state, '_metadata', None) or {}
+    return {re.sub(r'^module\.', '', k): v for k, v in state.items()}, metadata
+
+
+def _wanted(model: Any) -> dict[str, torch.Tensor]:
+    return {
+        key: value
+        for key, value in model.state_dict().items()
+        if torch.is_tensor(value) and not key.endswith('num_batches_tracked')
+    }
 
 
 def check_initial_weights(model: Any) -> list[str]:
@@ -136,7 +187,7 @@ def _elements(tensors: dict, prefix: str) -> int:
     return sum(t.numel() for key, t in tensors.items() if key.startswith(prefix))
 
 
-def _examples(unfilled: dict[str, str]) -> str:
+def examples(unfilled: dict[str, str]) -> str:
     """Name the first three tensors that are wrong, and how."""
     wrong = [f'{key} {why}' for key, why in unfilled.items()]
     more = f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''

@@ -17,6 +17,8 @@ from mmdetxfer.probes.pooling import WHOLE, pooled
 
 # Not every detector has them.
 _OF_HEADS = re.compile(r'ConvProj|FC\d+')
+# Every backbone has layers of one of these kinds.
+_OF_BACKBONES = re.compile(r'(Conv|stage|block)\d+')
 # What preprocessors pad by: those of mmdet and mmpretrain, and mmseg's in a test.
 _WITHOUT_PADDING = {'pad_size_divisor': 1, 'test_cfg': None}
 
@@ -51,7 +53,8 @@ def requests_for(
 ) -> tuple[LayerRequest, ...]:
     """Return each layer with each pooling; of vectors there is one.
 
-    Layers of detectors' heads that this network has not are left out, and said.
+    Layers of detectors' heads that this network has not are left out, and so are those
+    of other kinds of backbones, so that one list serves all candidates; it is said.
 
     Args:
         layers: The network's layers.
@@ -64,7 +67,7 @@ def requests_for(
     left_out = []
     for word in words:
         name, _, own = word.partition(':')
-        if name not in layers.names and _OF_HEADS.fullmatch(name):
+        if _is_of_others(name, layers.names):
             left_out.append(name)
             continue
         layers.check([name])
@@ -72,10 +75,22 @@ def requests_for(
             one = LayerRequest(name, _pooling(size))
             found[one.key] = one
     if left_out:
-        say(f'{type(layers.model).__name__} has no {", ".join(left_out)}: left out')
+        say(
+            f'{type(layers.model).__name__} has no {", ".join(left_out)}: left out; it '
+            f'has {", ".join(layers.names)}'
+        )
     if not found:
         layers.check(left_out)
     return tuple(found.values())
+
+
+def _is_of_others(name: str, names: Sequence[str]) -> bool:
+    """Whether a network has not this layer, but others may."""
+    kind = _OF_BACKBONES.fullmatch(name)
+    if kind is None:
+        return name not in names and _OF_HEADS.fullmatch(name) is not None
+    own = (_OF_BACKBONES.fullmatch(one) for one in names)
+    return all(one is None or one[1] != kind[1] for one in own)
 
 
 def _pooling(size: int | str) -> int | str:

@@ -8,6 +8,7 @@ from mmengine.registry import MODELS
 from mmengine.runner import load_checkpoint, set_random_seed
 from torch import nn
 
+from mmdetxfer.engine.fitting import blocks_too_many, examples, unfilled_tensors
 from mmdetxfer.errors import UserError
 
 
@@ -16,7 +17,6 @@ def frozen_network(
     checkpoint: str | None,
     seed: int = 0,
     is_needed: Callable[[str], bool] = lambda name: True,
-    renamed: Callable[[str], str] = lambda name: name,
 ) -> nn.Module:
     """Build the network of a config, load its weights, and put it on the device.
 
@@ -25,7 +25,6 @@ def frozen_network(
         checkpoint: Its weights; None leaves what it begins with, drawn with ``seed``.
         seed: Of the latter.
         is_needed: Which tensors have to be in the file.
-        renamed: Under which name a tensor counts as being there.
     """
     settings = cfg.model.copy()
     if cfg.get('data_preprocessor') is not None:
@@ -40,19 +39,17 @@ def frozen_network(
         model.init_weights()
     else:
         content = load_checkpoint(model, checkpoint, map_location='cpu')
-        state = content.get('state_dict', content)
-        names = {renamed(name.removeprefix('module.')) for name in state}
-        missing = [
-            name
-            for name in model.state_dict()
+        unfilled = {
+            name: why
+            for name, why in unfilled_tensors(model, content).items()
             if is_needed(name)
-            and not name.endswith('num_batches_tracked')
-            and renamed(name) not in names
-        ]
-        if missing:
+        }
+        beside = blocks_too_many(model, content)
+        if unfilled or beside:
+            what = examples(unfilled) if unfilled else f'it has {beside[0]} beside'
             raise UserError(
                 f"{checkpoint}: expected the weights of the config's network, "
-                f'{len(missing)} tensors are missing, first {missing[0]}; name the '
+                f'{len(unfilled or beside)} tensors do not fit: {what}; name the '
                 'config that it was trained with'
             )
     device = 'cuda' if torch.cuda.is_available() else 'cpu'

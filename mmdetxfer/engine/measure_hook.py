@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop
 
 from mmdetxfer.text_files import write_text_atomically
 
@@ -53,6 +54,8 @@ class MeasureHook(Hook):
             start=self._start,
             seconds_per_iteration=seconds,
             iterations=runner.max_iters,
+            # Ranks share the iterations of an epoch.
+            are_shared=isinstance(runner.train_loop, EpochBasedTrainLoop),
             # Weights and momentum, of the newest file and the one before.
             megabytes=parameters * 4 * 2 * 2 / 1e6,
         )

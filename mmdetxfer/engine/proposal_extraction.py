@@ -117,12 +117,9 @@ def _scales(cfg: Config) -> list:
 
 def _detector(cfg: Config, checkpoint: str) -> torch.nn.Module:
     """Return the detector; what proposals do not depend on may be missing."""
+    # The first stage of a two-stage file goes into an RPN by mmdet's own renaming.
     return frozen_network(
-        cfg,
-        checkpoint,
-        is_needed=lambda name: not name.startswith('roi_head.'),
-        # mmdet loads the first stage of a two-stage file into an RPN, and the reverse.
-        renamed=lambda name: name.replace('rpn_head.', 'bbox_head.'),
+        cfg, checkpoint, is_needed=lambda name: not name.startswith('roi_head.')
     )
 
 

@@ -7,6 +7,8 @@
   the whole image, through the detector's own extractor, each after its ReLU; and
   SNIPER's have ``ConvProj``, the map of the whole image before any RoI pooling.
 
+- All have ``last``, the last of what the backbone returns, whatever it is called.
+
 A detector without such a second stage (one-stage, DETR) has none of the last, and
 ``NamedLayers.names`` says which there are.
 
@@ -28,6 +30,7 @@ from mmdetxfer.models.joined_stages import JoinedStages
 from mmdetxfer.models.pre_act_res_net import PreActResNet
 
 PROJECTION = 'ConvProj'
+LAST = 'last'
 _FC = 'FC'
 # Of mmpretrain; all others that return tokens have the channels last.
 _TOKENS_LAST = ('MlpMixer', 'EfficientFormer')
@@ -62,11 +65,11 @@ class NamedLayers:
 
     def check(self, names: Sequence[str]) -> None:
         """Refuse layers that the network does not have."""
-        unknown = [name for name in names if name not in self.names]
+        unknown = [name for name in names if name not in (*self.names, LAST)]
         if unknown:
             raise UserError(
                 f'{type(self.model).__name__} has no layer {unknown[0]!r}; it has '
-                f'{", ".join(self.names)}'
+                f'{", ".join(self.names)}, and {LAST} is the last of its backbone'
             )
 
     @torch.no_grad()
@@ -87,6 +90,7 @@ class NamedLayers:
         found.update(zip(self._returned, map(_map_of, maps), strict=True))
         for name, tensor in found.items():
             found[name] = _channels_first(tensor, name, self.model.backbone)
+        found[LAST] = found[self._returned[-1]]
         if any(name == PROJECTION or name.startswith(_FC) for name in names):
             neck = getattr(self.model, 'neck', None)
             maps = tuple(maps if neck is None else neck(maps))

@@ -18,7 +18,7 @@ class CostPoint:
 
     Args:
         name: The candidate.
-        multiply_adds: Of its pre-training; 0 for none.
+        multiply_adds: Of its pre-training and transfer.
         score: The larger the better.
         low: Lower end of the score's interval, None where there is none.
         high: Upper end.
@@ -71,7 +71,9 @@ def draw_score_against_cost(
     for place, point in enumerate(points):
         _draw_point(axes, point, unit, place)
     _set_costs(axes, [cost / unit for cost in costs])
-    axes.set_xlabel(f'cost of the pre-training, {word}{"-" * bool(word)}multiply-adds')
+    axes.set_xlabel(
+        f'cost of pre-training and transfer, {word}{"-" * bool(word)}multiply-adds'
+    )
     axes.set_ylabel(score_name)
     axes.grid(alpha=0.3)
     has_bars = any(point.low is not None for point in points)

@@ -35,7 +35,7 @@ _MOST_BLIND_STEPS = 5  # in a row without a smaller slope
 _LEAST_CURVATURE = 1e-8
 # With few unknowns what is not reached by then is left to Newton steps.
 _STEPS_BEFORE_NEWTON, _MOST_NEWTON_STEPS, _MOST_HALVINGS = 20, 50, 30
-_BLOCK = 1 << 21  # logits that are there at a time
+_BLOCK = 1 << 23  # logits that are there at a time
 
 
 @dataclass(frozen=True)
@@ -284,15 +284,11 @@ class _Problem:
         loss = torch.zeros((), dtype=torch.float64, device=own.device)
         for turned, labels in self._blocks():
             row = torch.arange(len(labels), device=own.device)
-            logits = torch.addmm(intercept, turned, weights)
-            logits -= logits.amax(1, keepdim=True)
-            picked = logits[row, labels]
+            logits = torch.addmm(intercept, turned, weights).log_softmax(1)
+            loss -= logits[row, labels].sum(dtype=torch.float64)
             shares = logits.exp_()
-            totals = shares.sum(1, keepdim=True)
-            loss += (totals[:, 0].log() - picked).sum(dtype=torch.float64)
-            shares /= totals
             shares[row, labels] -= 1
-            gradient[:-1] += turned.T @ shares
+            gradient[:-1].addmm_(turned.T, shares)
             gradient[-1] += shares.sum(0)
         gradient *= self.factors
         penalty = self.penalty * own[:-1]

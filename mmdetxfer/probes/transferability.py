@@ -26,8 +26,8 @@ _MOST_PRIOR = 1e9
 def h_score(basis: Eigenbasis, labels: np.ndarray | Tensor, num_classes: int) -> float:
     """Return the H-score, at most the number of classes less 1.
 
-    With as many directions as images every set of labels has the greatest value: it
-    says nothing there.
+    With as many directions as images less one every set of labels has the greatest
+    value: it says nothing there.
 
     Args:
         basis: Of the features.

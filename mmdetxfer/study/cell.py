@@ -156,7 +156,13 @@ def _attempt(
     halved = (folder / HALVED).is_file()
     while True:
         begun = time.time()
-        code = _run(folder, launch, lock, halved)
+        try:
+            code = _run(folder, launch, lock, halved)
+        except (UserError, OSError) as error:
+            # Not as many GPUs, no srun: it was not begun.
+            write_failure(folder, str(error))
+            say(f'{folder}: failed: {error}')
+            return False
         if code == 0 and is_complete(folder):
             return True
         _add_spent(folder, time.time() - begun)

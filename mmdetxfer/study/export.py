@@ -51,4 +51,7 @@ def write_winner(plan: Plan, candidate: str, target: str, path: Path) -> str:
     cfg = copy.deepcopy(config_with(cell.spec['config'], options))
     path.parent.mkdir(parents=True, exist_ok=True)
     cfg.dump(str(path))
-    return f'python tools/train.py {path} --work-dir work_dirs/{path.stem} --resume'
+    ranks = cell.content['world_size']
+    tool = 'python tools/train.py' if ranks == 1 else 'bash tools/dist_train.sh'
+    words = f'{path}' if ranks == 1 else f'{path} {ranks}'
+    return f'{tool} {words} --work-dir work_dirs/{path.stem} --resume'

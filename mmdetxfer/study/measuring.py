@@ -1,11 +1,13 @@
 """What a study will cost: twenty iterations of each kind of training, and its network.
 
 A training's cost is its start, and its iterations at the pace of those that were
-measured. Tests and probes are not among it.
+measured, by one rank; several share those of an epoch. Tests and probes are not among
+it, nor is what ranks tell each other.
 """
 
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -57,7 +59,9 @@ def known_costs(plan: Plan, folder: Path) -> dict[str, Cost]:
         path = _place(plan, key, folder) / _FILE
         if path.is_file():
             one = json.loads(path.read_text())
-            seconds = one['start'] + one['seconds_per_iteration'] * one['iterations']
+            ranks = plan.cells[key].content['world_size'] if one['are_shared'] else 1
+            iterations = math.ceil(one['iterations'] / ranks)
+            seconds = one['start'] + one['seconds_per_iteration'] * iterations
             found[key] = Cost(seconds, one['megabytes'])
     return found
 

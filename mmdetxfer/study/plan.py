@@ -169,13 +169,15 @@ class _Planner:
         candidate, own = self.study.candidates[name], self.study.targets[target]
         begins, needs = self._chain(name, seed)
         config = candidate.configs.get(target, own.config)
-        options = {**self.study.options, **candidate.options.get(target, {})}
+        options = dict(self.study.options)
         if begins is not None:
             options |= own.loaded
         elif candidate.as_configured:
             options['load_from'] = None
         else:
             options |= own.scratch
+        # Its own are nearer than those of all candidates.
+        options |= candidate.options.get(target, {})
         is_trial = trial is not None
         if is_trial:
             options |= trial

@@ -303,6 +303,16 @@ def _check_target(study: Study, name: str, target: Target, need: Any) -> None:
         f'{", ".join(unknown)}',
     )
     _check_clashes(name, target, need)
+    if any(one.is_longer for one in study.candidates.values()):
+        both = sorted(
+            {k for one in target.fractions.values() for k in one} & {*target.longer}
+        )
+        need(
+            not both,
+            f'{name}: fractions without what longer names, or no candidate that '
+            f'is_longer: with less data it would train no longer, got '
+            f'{", ".join(both)}',
+        )
     is_chosen = {
         (one.tried_as or key) in target.chosen or 'all' in target.chosen
         for key, one in study.candidates.items()

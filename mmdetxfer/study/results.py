@@ -4,7 +4,9 @@ Comparisons are made of whatever is there: a candidate that failed is missing, a
 to be.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,7 +81,7 @@ class Results:
             else:
                 self.not_done.append(key)
         self._compared: dict[tuple, Compared | None] = {}
-        # Why a comparison could not be made, by what it is of.
+        # Why something could not be compared or shown, by what it is of.
         self.problems: dict[tuple, str] = {}
         self._costs: list[dict] | None = None
 
@@ -121,12 +123,27 @@ class Results:
         self, key: tuple, compare: Callable[[], Compared | None]
     ) -> Compared | None:
         """Return a comparison; one that cannot be made must not lose the others."""
-        try:
+        with self.kept_going(key):
             return compare()
+        return None
+
+    @contextmanager
+    def kept_going(self, key: tuple) -> Iterator[None]:
+        """Note what goes wrong within, and go on: the rest is not lost for it.
+
+        Args:
+            key: What it is of.
+        """
+        try:
+            yield
         except UserError as error:
             self.problems[key] = str(error)
-            self.say(f'{" ".join(map(str, key))}: not compared: {error}')
-            return None
+        except Exception as error:
+            # A defect, of ours or of a host's: to be told, with its place.
+            self.problems[key] = f'{type(error).__name__}: {error}'
+            self.say(traceback.format_exc())
+        if key in self.problems:
+            self.say(f'{" ".join(map(str, key))}: left out: {self.problems[key]}')
 
     def _compare_transfers(self, target: str, share: float) -> Compared | None:
         own = self.study.targets[target]
@@ -140,6 +157,11 @@ class Results:
             return None
         name = target if share == 1 else f'{target}_{share:g}'
         self.say(f'comparing {", ".join(files)} on {name}')
+        if own.occlusion is not None and not Path(own.occlusion).is_dir():
+            self.problems['occlusion', target] = (
+                f'expected a folder of occlusion labels at {own.occlusion}, there is '
+                'none'
+            )
         baseline = self._baseline(files)
         out = self.folder / 'figures' / name
         transfers = Transfers(

@@ -93,7 +93,10 @@ def _check_device(spec: Mapping[str, Any]) -> None:
 
 
 def _seconds(folder: Path, seconds: float) -> float:
-    """Return the seconds of all attempts, this one included."""
+    """Return the seconds of this attempt and of those before that failed.
+
+    Those of attempts that a kill ended are not known.
+    """
     path = folder / 'spent.json'
     spent = json.loads(path.read_text()) if path.is_file() else 0.0
     return round(spent + seconds, 1)
@@ -148,6 +151,10 @@ class Run:
         cfg = config_with(self.spec['config'], options)
         if self.halved:
             options |= half_batch(cfg)
+        keeper = cfg.get('default_hooks', {}).get('checkpoint')
+        if keeper is not None and keeper.get('max_keep_ckpts', -1) < 1:
+            # The last one is what counts; the one before, should that be damaged.
+            options['default_hooks.checkpoint.max_keep_ckpts'] = 2
         hooks = [dict(one) for one in cfg.get('custom_hooks') or []]
         options['custom_hooks'] = [*hooks, dict(type='mmdetxfer.CostHook')]
         return options

@@ -20,6 +20,7 @@ from mmdetxfer.study.sections import (
     Failure,
     Label,
     Line,
+    Measured,
     Paragraph,
     Report,
     Section,
@@ -50,13 +51,14 @@ def write_study_report(
 def _write(plan: Plan, folder: Path, command: str, say: Callable[[str], None]) -> Path:
     begun = time.monotonic()
     results = Results(plan, folder, say)
-    sections = [
-        section for part in parts_of(plan.study) for section in part.sections(results)
-    ]
+    sections: list[Section] = []
+    for part in parts_of(plan.study):
+        with results.kept_going(('section', part.name)):
+            sections += part.sections(results)
     sections += [*_not_planned(plan), *_provenance(results)]
     failures = failures_of(plan, results.not_done)
     failures += [
-        Failure(f'comparison of {" ".join(map(str, key))}', reason, str(folder))
+        Failure(f'report: {" ".join(map(str, key))}', reason, str(folder))
         for key, reason in results.problems.items()
     ]
     found = answers(results)
@@ -204,7 +206,11 @@ def _provenance(results: Results) -> list[Section]:
     for key, head in results.heads.items():
         receipt = head.get('receipt') or {}
         share = receipt.get('loaded_share_of_kept')
-        loaded = '' if share is None else f'{share:.1%} of what is kept'
+        loaded: Line = ()
+        if share is not None:
+            field = 'receipt.loaded_share_of_kept'
+            number = Measured(head['id'], field, share, 1, 100)
+            loaded = (number, ' % of what is kept')
         data = ', '.join(value[:8] for value in head['data'].values())
         halved = 'batch in parts' if head.get('is_batch_halved') else ''
         lines.append(
@@ -214,7 +220,7 @@ def _provenance(results: Results) -> list[Section]:
                 (Path(str(head['config'])).stem,),
                 (Label((head['weights_sha256'] or 'as its config says')[:18]),),
                 (Label(data),),
-                (Label(loaded),),
+                loaded,
                 (Label(halved),),
             )
         )

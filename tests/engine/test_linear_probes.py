@@ -364,17 +364,20 @@ def test_intervals_begin_at_one(data):
         LinearProbeHook({}, {}, interval=0)
 
 
-def test_layers_of_heads_that_a_network_has_not_are_left_out(data, tmp_path):
+def test_layers_that_only_other_networks_have_are_left_out(data, tmp_path):
+    """Of heads, and of other kinds of backbones; a stage too many is an error."""
     model = ExactRunner.from_cfg(detector_config(data, tmp_path)).model
     layers, said = NamedLayers(model), []
-    words = ['stage1:1,whole', 'FC1', 'ConvProj:2']
+    words = ['stage1:1,whole', 'FC1', 'ConvProj:2', 'Conv5', 'block12', 'last']
     found = requests_for(layers, words, ['4'], said.append)
-    assert [one.key for one in found] == ['stage1 1x1', 'stage1 whole']
-    assert said == ['SingleStageDetector has no FC1, ConvProj: left out']
+    assert [one.key for one in found] == ['stage1 1x1', 'stage1 whole', 'last 4x4']
+    (line,) = said
+    assert 'has no FC1, ConvProj, Conv5, block12: left out; it has stage1' in line
     assert [one.key for one in requests_for(layers, ['stage1'], ['4'], print)] == [
         'stage1 4x4'
     ]
     with pytest.raises(UserError, match="has no layer 'FC1'; it has stage1"):
         requests_for(layers, ['FC1'], [1], print)
-    with pytest.raises(UserError, match="has no layer 'Conv9'; it has stage1"):
-        requests_for(layers, ['stage1', 'Conv9'], [1], print)
+    for typo in ('stage9', 'conv1'):
+        with pytest.raises(UserError, match=f"has no layer '{typo}'; it has stage1"):
+            requests_for(layers, ['stage1', typo], [1], print)

@@ -69,6 +69,9 @@ def test_only_attention_blocks_in_a_row_are_blocks(kind, settings, images):
     indices = settings.get('out_indices', range(4))
     assert layers.names == tuple(f'stage{k + 1}' for k in indices)
     found = layers(images, layers.names)
+    last = layers(images, ['last'])
+    assert last.keys() == {'last'}
+    assert torch.equal(last['last'], found[layers.names[-1]])
     for own, one in zip(found.values(), outputs(model, images), strict=True):
         assert own.ndim == 4 and torch.equal(own, one)
 

@@ -86,7 +86,10 @@ def results_of(study):
         for seed in study.seeds
     ]
     rows = {
-        use.key: [row('validation', use.key, score=scores[use.candidate])]
+        use.key: [
+            row('validation', use.key, score=scores[use.candidate]),
+            row('validation', use.key, 'classes', score='voc/num_classes'),
+        ]
         for use in uses
     }
 

@@ -167,6 +167,7 @@ def test_a_plan_measures_what_is_not_done(here):
     measured = list((here / 'work_dirs/measured').glob('*/measured.json'))
     found = json.loads(measured[0].read_text())
     assert found['seconds_per_iteration'] > 0 and found['megabytes'] > 1
+    assert found['are_shared'] is True
     assert 'pretrain cls stage 1' in (here / 'cells.svg').read_text()
     done = study(here, 'plan', '--graph', 'cells.doc', config='few.py')
     assert done.returncode == 1 and 'expected .png, .svg or .pdf' in done.stderr

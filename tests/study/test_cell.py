@@ -121,6 +121,24 @@ def test_two_cells_never_share_a_gpu(tmp_path, monkeypatch):
         assert given is None
 
 
+def test_a_cell_that_cannot_begin_says_why(tmp_path, monkeypatch):
+    """More GPUs than there are, and a launcher that is not installed."""
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '3,5')
+    monkeypatch.delenv('SLURM_JOB_ID', raising=False)
+    said = []
+    for launch, reason in (
+        (Launch(gpus=3), 'expected 3 GPUs for a cell, this machine shows 2'),
+        (Launch(launcher='slurm'), "No such file or directory: 'srun'"),
+    ):
+        folder = tmp_path / 'cells' / launch.launcher
+        folder.mkdir(parents=True)
+        (folder / 'cell.json').write_text('{"kind": "pretrain", "threads": 1}')
+        monkeypatch.setenv('PATH', '')
+        assert cell.run_cell(folder, launch, said.append) == 1
+        assert reason in json.loads((folder / 'failed.json').read_text())['reason']
+        assert reason in said[-1]
+
+
 def test_a_lock_is_held_until_its_last_holder_ends(tmp_path):
     lock = try_lock(tmp_path / 'lock')
     assert try_lock(tmp_path / 'lock') is None

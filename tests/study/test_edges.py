@@ -471,6 +471,43 @@ def test_what_is_exported_is_what_was_trained(tmp_path, config):
         assert cfg.train_dataloader.batch_size == batch
 
 
+def test_what_several_ranks_trained_is_exported_with_their_number(
+    tmp_path, config, capsys
+):
+    path = study_file(tmp_path, config)
+    args = dict(config=path, cfg_options=None, command='export', gpus=4)
+    args |= dict(work_dirs=tmp_path / 'w', launcher='pytorch', winner='a', target='t')
+    plan = commands.plan_of(Namespace(**args))
+    use = next(plan.used('final', candidate='a'))
+    plan.folder(use.key).mkdir(parents=True)
+    head = dict(what='transfer', config='', seed=0, weights_sha256='', data={})
+    write_records(plan.folder(use.key), dict(head, key=use.key, versions={}), [])
+    assert commands.export(Namespace(**args)) == 0
+    printed = ' '.join(capsys.readouterr().out.split())
+    config_file = tmp_path / 'w/studies/mine/a_on_t.py'
+    assert f'bash tools/dist_train.sh {config_file} 4 --work-dir' in printed
+
+
+def test_ranks_share_the_iterations_of_epochs(tmp_path, config):
+    """10 seconds to begin, and 0.5 for each of 21, or for 6 on each of four ranks."""
+    path = study_file(tmp_path, config)
+    args = dict(config=path, cfg_options=None, command='plan', work_dirs=tmp_path / 'w')
+    for gpus, launcher, are_shared, seconds in (
+        (0, 'none', True, 20.5),
+        (4, 'pytorch', True, 13.0),
+        (4, 'pytorch', False, 20.5),
+    ):
+        plan = commands.plan_of(Namespace(**args, gpus=gpus, launcher=launcher))
+        (key,) = plan.cells
+        place = measuring._place(plan, key, tmp_path / 'measured')
+        place.mkdir(parents=True, exist_ok=True)
+        found = dict(start=10, seconds_per_iteration=0.5, iterations=21, megabytes=1)
+        text = json.dumps(dict(found, are_shared=are_shared))
+        (place / 'measured.json').write_text(text)
+        costs = measuring.known_costs(plan, tmp_path / 'measured')
+        assert costs[key].seconds == seconds
+
+
 def test_a_run_that_is_refused_is_not_how_a_study_ran(tmp_path, config):
     args = dict(config=study_file(tmp_path, config), cfg_options=None, command='run')
     args |= dict(work_dirs=tmp_path / 'w', gpus=2, launcher='none', jobs=1)

@@ -324,7 +324,8 @@ def test_how_a_candidate_begins_decides_its_options(configs, tmp_path):
 
 
 def test_a_candidate_has_options_and_a_config_of_its_own(configs, tmp_path):
-    study = study_of(configs)
+    """Which are nearer than what the target says of all that begin with weights."""
+    study = with_target(study_of(configs), loaded=dict(c=1))
     own = replace(
         study.candidates['cls'], configs=dict(t=configs[1]), options=dict(t=dict(c=3))
     )

@@ -228,6 +228,15 @@ def test_the_pre_trainings_scores_say_what_each_is_of(sections):
     assert table['ImageNet-Loc']['published'] == '0.374'
 
 
+def test_a_stages_own_score_is_one_line_of_all_seeds(sections):
+    """A line for each of three pre-trainings; that there are classes is no score."""
+    table = places(sections, 'pretraining', 'Last validation of each stage')
+    keys = [f'COCO {seed}' for seed in range(3)]
+    expected = ' '.join(f'{value_of("validation", key):.3f}' for key in keys)
+    assert table['COCO']['one number a seed'].strip() == expected
+    assert table['COCO']['score'] == 'coco/bbox_mAP' and len(table) == 3
+
+
 def test_every_published_figure_is_in_the_page_and_marked(study, sections):
     """The numbers of each table, and a note under it; of the text two tables."""
     records = records_in(results_of(study))

@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from mmengine.registry import DATASETS, DefaultScope
 
 from mmdetxfer.checkpoints.settle_convention import weights_named_in
+from mmdetxfer.datasets.sbd_labels import convert_sbd
 from mmdetxfer.study.cells import PROBE, Machine
 from mmdetxfer.study.fingerprint import UNKNOWN
 from mmdetxfer.study.inputs import missing_inputs
@@ -14,6 +16,7 @@ from mmdetxfer.study.plan import COVERS, planned
 from mmdetxfer.study.published import published_tables
 from mmdetxfer.study.reading import read_study, tried
 from mmdetxfer.study.resolved import config_with, datasets_in
+from mmdetxfer.worlds import classification_sets, sbd, voc
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STUDIES = sorted((REPOSITORY / 'configs' / 'studies').glob('*.py'))
@@ -129,12 +132,101 @@ def test_a_trial_is_scored_on_images_of_the_train_set_that_it_has_not_seen(plan)
             assert learns and rest and not learns & rest
 
 
+def test_a_longer_schedule_is_the_same_twice_as_long(plan):
+    """Its length, and its steps to an epoch (two thirds of one are the paper's)."""
+    if not any(one.is_longer for one in plan.study.candidates.values()):
+        return
+    for target in plan.study.targets.values():
+        once = config_with(target.config, target.loaded)
+        twice = config_with(target.config, {**target.loaded, **target.longer})
+        assert twice.train_cfg.keys() == once.train_cfg.keys()
+        (length, *steps), (long, *late) = _lengths(once), _lengths(twice)
+        assert long == 2 * length
+        assert late == pytest.approx([2 * step for step in steps], abs=0.7)
+
+
+def _lengths(cfg):
+    """Return how long a config trains, and where its rate falls."""
+    (length,) = (
+        cfg.train_cfg[k] for k in ('max_epochs', 'max_iters') if k in cfg.train_cfg
+    )
+    last = cfg.param_scheduler[-1]
+    return [length, *(last.get('milestones') or [last['T_max']])]
+
+
 def _with_part(dataset):
     return next(one for one in datasets_in(dataset) if one.get('part'))
 
 
 def _lists_in(dataset):
     return [one['ann_file'] for one in datasets_in(dataset) if one.get('ann_file')]
+
+
+@pytest.fixture(scope='module')
+def targets():
+    """The twin's targets; what they learn from and choose by is on drawn images."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(REPOSITORY)
+        yield read_study('configs/studies/embedded_li2019.py').targets
+
+
+def _images(target, options, loader, adjust):
+    """Return the images of a loader of a target's config, at a place of a test."""
+    cfg = config_with(target.config, {**target.loaded, **options})
+    adjust(cfg[loader].dataset)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        data = DATASETS.build(cfg[loader].dataset)
+    return {data.get_data_info(k)['img_path'] for k in range(len(data))}
+
+
+def _is_a_partition(target, adjust):
+    """Whether part and rest are apart, together the train set, and not of the test."""
+    part = _images(target, target.part, 'train_dataloader', adjust)
+    rest = _images(target, target.rest, 'test_dataloader', adjust)
+    whole = _images(target, {}, 'train_dataloader', adjust)
+    test = _images(target, {}, 'test_dataloader', adjust)
+    is_split = part and rest and not part & rest and part | rest == whole
+    return is_split and not whole & test
+
+
+@pytest.mark.parametrize('name', ['caltech256', 'sun397', 'flowers102'])
+def test_a_classifiers_part_and_rest_are_apart_and_together_the_whole(
+    targets, tmp_path, name
+):
+    """Three to five images of a class of each target, of which one is held out."""
+    write, sizes = {
+        'caltech256': (classification_sets.write_caltech256, {'all': 50}),
+        'sun397': (classification_sets.write_sun397, {'train': 48, 'test': 16}),
+        'flowers102': (
+            classification_sets.write_flowers102,
+            {'train': 20, 'val': 20, 'test': 10},
+        ),
+    }[name]
+    write(tmp_path / 'data', sizes, 0)
+
+    def adjust(settings):
+        inner = settings.dataset
+        inner.data_root = str(tmp_path / 'data')
+        if name == 'caltech256':
+            inner.data_root += '/256_ObjectCategories'
+            inner.num_train, inner.lists_dir = 4, str(tmp_path / 'lists')
+
+    assert _is_a_partition(targets[name], adjust)
+
+
+def test_a_segmentors_part_and_rest_are_apart_and_together_the_whole(targets, tmp_path):
+    """VOC's own images, and SBD's others."""
+    devkit = tmp_path / 'VOCdevkit'
+    voc.write_voc2012(devkit / 'VOC2012', {'train': 5, 'val': 3}, 0)
+    sbd.write(devkit / 'VOCaug', {'train': 5, 'val': 3}, 0)
+    convert_sbd(devkit / 'VOC2012', devkit / 'VOCaug')
+
+    def adjust(settings):
+        for one in (settings, *settings.get('datasets', ())):
+            if 'data_root' in one:
+                one.data_root = str(devkit / 'VOC2012')
+
+    assert _is_a_partition(targets['voc12'], adjust)
 
 
 def test_a_users_own_study_needs_few_changes():

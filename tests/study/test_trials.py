@@ -92,6 +92,24 @@ def test_half_the_batch_is_trained_where_the_whole_one_had_no_memory(tmp_path):
         assert found['randomness.seed'] == 3
 
 
+def test_a_training_keeps_two_checkpoints_unless_its_config_says_another_number(
+    tmp_path,
+):
+    """All by default, as -1 means; a config without that hook gets no half of one."""
+    key = 'default_hooks.checkpoint.max_keep_ckpts'
+    hook = 'default_hooks = dict(checkpoint=dict(type="CheckpointHook"{}))\n'
+    for text, number in (
+        (hook.format(''), 2),
+        (hook.format(', max_keep_ckpts=-1'), 2),
+        (hook.format(', max_keep_ckpts=5'), None),
+        ('default_hooks = dict()\n', None),
+        ('', None),
+    ):
+        config = tmp_path / f'{len(text)}.py'
+        config.write_text(text + 'train_cfg = dict(max_epochs=1)\n')
+        assert run_of(tmp_path, config=str(config)).options().get(key) == number
+
+
 def test_weights_have_the_hash_of_their_tensors_whatever_else_is_in_the_file(tmp_path):
     """A training that was killed writes other times than one that was not."""
     state = dict(a=torch.arange(3.0), b=torch.ones(2))

@@ -10,9 +10,11 @@ from dataclasses import replace
 import pytest
 from made_up_cells import make_cells, make_pets, results_of, study_of
 
+from mmdetxfer import plots
 from mmdetxfer.json_lines import write_json_lines
 from mmdetxfer.study.answers import answers
 from mmdetxfer.study.cells import Machine
+from mmdetxfer.study.parts.cost import CostPart
 from mmdetxfer.study.plan import planned
 from mmdetxfer.study.reading import Candidate, Stage
 from mmdetxfer.study.records import read_records
@@ -195,6 +197,50 @@ def test_a_report_says_what_failed_and_has_the_rest(written):
     ids = {row['id'] for row in records}
     assert any(one.startswith('made/pets/means/') for one in ids)
     assert (folder / 'report' / 'report.md').is_file()
+
+
+def test_a_part_with_a_defect_and_labels_that_are_not_there_lose_nothing_else(
+    config, tmp_path, monkeypatch
+):
+    """Its section is missing, and why is said; so is what occlusion needs."""
+    study = replace(study_of(config), seeds=(0,))
+    pets = replace(study.targets['pets'], occlusion='nowhere/labels')
+    study = replace(study, targets=dict(pets=pets))
+    results = results_of(study, tmp_path, APART)
+
+    def fails(*_):
+        raise RuntimeError('a host changed')
+
+    monkeypatch.setattr(CostPart, 'sections', fails)
+    said = []
+    html = write_study_report(results.plan, tmp_path / 's', 'x', said.append)
+    text = html.read_text()
+    assert 'Fine-tuned' in text and 'Score against cost' not in text
+    assert 'report: section cost' in text and 'RuntimeError: a host changed' in text
+    assert any('in fails' in line for line in said)
+    assert 'expected a folder of occlusion labels at nowhere/labels' in text
+
+
+def test_twice_the_schedule_is_no_cheaper_than_it_is(config, tmp_path, monkeypatch):
+    """Scratch has no pre-training: 2 of its transfer; det's two stages cost 4 more.
+
+    In million million multiply-adds; the longer transfer of cls takes 5, after 2.
+    """
+    study = replace(study_of(config), seeds=(0,))
+    results = results_of(study, tmp_path, APART)
+    (use,) = results.done('final', candidate='cls')
+    results.heads[use.key]['cost'] = dict(multiply_adds=5 * 10**12, not_counted=[])
+    drawn = []
+    monkeypatch.setattr(plots, 'draw_score_against_cost', lambda *a: drawn.extend(a[0]))
+    CostPart().sections(results)
+    costs = {point.name: point.multiply_adds / 10**12 for point in drawn}
+    assert costs == dict(scratch=2, cls=7, det=6)
+
+
+def test_the_receipt_is_shown_by_its_number(written):
+    """All of what is kept was loaded, in each of 13 cells."""
+    pattern = r'data-field="receipt.loaded_share_of_kept"[^>]*>([^<]+)</data> % of what'
+    assert re.findall(pattern, written[0].read_text()) == ['100.0'] * 13
 
 
 def test_what_was_planned_is_told_beside_what_was_used(written):

@@ -1,6 +1,7 @@
 """tools/extract_features.py: the same whether killed or not, one rank or two."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from mmdetxfer.engine.frozen_features import (
     LayerRequest,
     labelled_images,
 )
+from mmdetxfer.engine.frozen_network import frozen_network
 from mmdetxfer.errors import UserError
 from mmdetxfer.extraction import extract_features
 from mmdetxfer.feature_files import load_features, read_manifest
@@ -267,6 +269,37 @@ def test_what_makes_no_sense_ends_with_one_line(tools, here, checkpoint, words, 
     base = ('--data', CLS, '--part', 'val', '--out', 'x')
     ended = tools(TOOL, CONFIG, checkpoint, *base, *words, cwd=here, fails=True)
     assert said in ended.printed and 'Traceback' not in ended.printed
+
+
+@pytest.mark.parametrize(
+    'changes, said',
+    [
+        (dict(depth=34), 'it has backbone.layer1.2.conv1.weight beside'),
+        (
+            dict(base_channels=32),
+            'weight has the shape (32, 64, 3, 3), in the model (16',
+        ),
+    ],
+)
+def test_weights_of_another_depth_or_width_are_refused(tmp_path, changes, said):
+    """By the host they are loaded as far as they fit, the rest is random."""
+    cfg = Config.fromfile(CLS)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        other = cfg.model.copy()
+        other.backbone = {**other.backbone, **changes}
+        other.head = {
+            **other.head,
+            'in_channels': 256 if 'base_channels' in changes else 128,
+        }
+        state = MODELS.build(other).state_dict()
+        torch.save(dict(state_dict=state), tmp_path / 'other.pth')
+        with pytest.raises(UserError, match=re.escape(said)):
+            frozen_network(cfg, str(tmp_path / 'other.pth'))
+        model = MODELS.build(cfg.model)
+        torch.save(dict(state_dict=model.state_dict()), tmp_path / 'own.pth')
+        found = frozen_network(cfg, str(tmp_path / 'own.pth')).cpu().state_dict()
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(found[name], value, rtol=0, atol=0)
 
 
 class TwoSizes(torch.nn.Module):

@@ -100,7 +100,8 @@ def test_weights_of_another_detector_are_refused(tools, here, checkpoint):
     torch.save(dict(state_dict=weights), here / 'other.pth')
     arguments = ('--out', 'x', *OPTIONS)
     ended = tools(TOOL, CONFIG, here / 'other.pth', *arguments, cwd=here, fails=True)
-    assert '1 tensors are missing, first rpn_head.rpn_reg.weight' in ended.printed
+    said = '1 tensors do not fit: rpn_head.rpn_reg.weight is missing; name the config'
+    assert said in ended.printed
 
 
 def test_an_image_that_cannot_be_read_is_named(tools, here, checkpoint):

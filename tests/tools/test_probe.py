@@ -13,6 +13,7 @@ from tool_runner import REPOSITORY
 from mmdetxfer.evaluation.probe_tables import labelled_test_images
 from mmdetxfer.feature_files import load_features, read_manifest
 from mmdetxfer.predictions import PredictionHeader, Predictions, save_predictions
+from mmdetxfer.probe_plan import ProbePlan
 from mmdetxfer.probes import (
     ProbeSettings,
     few_shot_probe,
@@ -21,6 +22,8 @@ from mmdetxfer.probes import (
     scored_probe,
 )
 from mmdetxfer.probes.eigenbasis import eigenbasis
+from mmdetxfer.probes.feature_set import FeatureSet
+from mmdetxfer.probing import _fit
 
 TOOL = 'probe.py'
 CLASSIFIER = REPOSITORY / 'configs/tiny/tiny_cls_r18_1xb8-2e_world-imagenet.py'
@@ -123,6 +126,66 @@ def probe(tools, place, *more, **how):
     return tools(TOOL, *words, cwd=place, **how).printed
 
 
+def test_networks_of_two_kinds_are_compared_at_the_last_layer_of_each(tools, place):
+    """A residual network and a ConvNeXt: each has stages of its own names beside."""
+    (place / 'next.py').write_text(
+        f"""_base_ = {str(CLASSIFIER)!r}
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='ConvNeXt',
+        arch=dict(depths=[1, 1, 1, 1], channels=[8, 16, 24, 32]),
+        gap_before_final_norm=False,
+    ),
+    head=dict(in_channels=32),
+)
+"""
+    )
+    (place / 'plan.py').write_text(
+        f"""
+seeds = [3]
+baseline = 'plain'
+candidates = dict(
+    plain=dict(config={str(CLASSIFIER)!r}), next=dict(config='next.py')
+)
+targets = dict(toy=dict(config='data.py'))
+layers = ['Conv5:1', 'stage4:1', 'last:1']
+main_layer = 'last 1x1'
+strengths = [0.1, 10.0, 1000.0]
+shots = [1]
+draws = 1
+"""
+    )
+    printed = probe(tools, place)
+    assert 'has no stage4: left out; it has Conv2' in printed
+    assert 'has no Conv5: left out; it has stage4' in printed
+    rows = rows_of(place / 'out', kind='score', table='layers', score='top-1')
+    scores = {(row['candidate'], row['layer']): row['value'] for row in rows}
+    own = {('plain', 'Conv5 1x1'), ('next', 'stage4 1x1')}
+    both = {(name, 'last 1x1') for name in ('plain', 'next')}
+    assert scores.keys() == own | both
+    for name, layer in own:
+        assert scores[name, layer] == scores[name, 'last 1x1']
+    rows = rows_of(place / 'out', kind='score', table='probes', score='top-1')
+    assert {row['layer'] for row in rows} == {'last 1x1'} and len(rows) == 2
+
+
+def test_an_h_score_is_of_more_images_than_features():
+    """8 features of 30 images have one, 40 have none: all labels are alike to them."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(30) % 3
+    for num_features, is_there in ((8, True), (40, False)):
+        features = rng.normal(size=(30, num_features)).astype(np.float32)
+        names = tuple(map(str, range(30)))
+        part = FeatureSet(features, labels, names, NAMES)
+        plan = ProbePlan({}, {}, 'a', ('Conv5:1',), settings=ProbeSettings(STRENGTHS))
+        found = _fit(plan, plan.main_layer, part, part)['transferability']
+        assert ('H-score' in found) == is_there
+        if is_there:
+            basis = eigenbasis(features)
+            assert found['H-score'] == pytest.approx(h_score(basis, labels, 3))
+
+
 def test_tables_are_of_probes_by_hand_and_nothing_is_made_twice(tools, place):
     printed = probe(tools, place)
     out = place / 'out'
@@ -165,9 +228,8 @@ def test_tables_are_of_probes_by_hand_and_nothing_is_made_twice(tools, place):
         rows = rows_of(
             out, kind='transferability', target='toy', candidate=name, seed=seed
         )
-        basis = eigenbasis(train.features)
+        # With fewer images than features there is no H-score.
         assert {row['score']: row['value'] for row in rows} == {
-            'H-score': pytest.approx(h_score(basis, train.labels, 3)),
             'LogME': pytest.approx(log_evidence(train.features, train.labels, 3)),
             'neighbours': pytest.approx(neighbours_right(train)),
         }

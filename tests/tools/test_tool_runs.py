@@ -19,7 +19,13 @@ def runs(monkeypatch):
 
     monkeypatch.setattr(signal, 'signal', lambda *_: None)
     yield tool_runs
-    tool_runs.release()
+    end_of(tool_runs)
+
+
+def end_of(runs):
+    """What the end of the program does: it gives the folders back."""
+    while runs._held:
+        runs._held.pop().close()
 
 
 def test_a_tool_that_fails_is_named_with_its_log(runs, tmp_path):
@@ -34,7 +40,7 @@ def test_a_folder_is_held_alone_by_trainings_too(runs, tmp_path, monkeypatch):
     runs.hold(tmp_path)
     locks = [lock.fileno() for lock in runs._held]
     trainer = subprocess.Popen(['sleep', '60'], pass_fds=locks)
-    runs.release()
+    end_of(runs)
     with pytest.raises(UserError, match='wait for them, or kill them'):
         runs.hold(tmp_path)
     trainer.kill()

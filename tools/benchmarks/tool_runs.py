@@ -63,12 +63,6 @@ def hold(work_dir: Path) -> None:
     _held.append(lock)
 
 
-def release() -> None:
-    """Give the folders back."""
-    while _held:
-        _held.pop().close()
-
-
 def _stop(*_: object) -> None:
     for process in list(_running):
         process.terminate()

@@ -56,6 +56,15 @@ def _table(results: Results, costs: dict[str, dict]) -> Table:
     return Table('Cost of the pre-trainings', head, tuple(lines), note)
 
 
+def _transfer_cost(results: Results, one: Compared, name: str) -> float | None:
+    """Return the mean multiply-adds of transfers: a longer schedule costs more."""
+    uses = results.done('final', candidate=name, target=one.target, share=one.share)
+    costs = [results.heads[use.key].get('cost') for use in uses]
+    if not costs or not all(costs):
+        return None
+    return sum(cost['multiply_adds'] for cost in costs) / len(costs)
+
+
 def _figure(results: Results, one: Compared, costs: dict[str, dict]) -> list[Figure]:
     from mmdetxfer.plots import CostPoint, draw_score_against_cost
 
@@ -67,9 +76,10 @@ def _figure(results: Results, one: Compared, costs: dict[str, dict]) -> list[Fig
             for row in one.rows('means', candidate=name, score=score)
             if row.get('group', 'all') == 'all'
         ]
-        if rows and name in costs:
+        own = _transfer_cost(results, one, name)
+        if rows and name in costs and own is not None:
             ends = (rows[0]['low'], rows[0]['high'])
-            cost = costs[name]['multiply_adds']
+            cost = costs[name]['multiply_adds'] + own
             points.append(CostPoint(name, cost, rows[0]['value'], *ends))
     if len(points) < 2:
         return []
@@ -78,8 +88,8 @@ def _figure(results: Results, one: Compared, costs: dict[str, dict]) -> list[Fig
     draw_score_against_cost(points, stem, f'{score} on {one.target}', kind)
     caption = (
         Label(f'{score} on {one.target}'),
-        ' against the cost of the pre-training; the line joins those that no cheaper '
-        'one beats.',
+        ' against the cost of the pre-training and of this transfer (without trials); '
+        'the line joins those that no cheaper one beats.',
     )
     alternative = f'{score} on {one.target} against multiply-adds'
     return [Figure(stem.with_suffix('.png'), caption, alternative)]

@@ -18,28 +18,28 @@ class PretrainingPart:
 
     def sections(self, results: Results) -> list[Section]:
         """Return one section for all stages."""
-        lines = []
+        found: dict[tuple[str, int, str], list] = {}
         seen = set()
         for use in results.done('pretrain'):
             if use.key in seen:
                 continue
             seen.add(use.key)
             for row in results.rows[use.key]:
-                if row['kind'] == 'validation':
-                    lines.append(
-                        (
-                            (use.candidate,),
-                            (Label(str(use.stage + 1)),),
-                            (Label(str(use.seed)),),
-                            (Label(row['score']),),
-                            (Measured(row['id'], 'value', row['value']),),
-                        )
+                # How many classes the truth has is no score.
+                if row['kind'] == 'validation' and 'num_classes' not in row['score']:
+                    line = found.setdefault(
+                        (use.candidate, use.stage, row['score']), []
                     )
-        if not lines:
+                    line += [Measured(row['id'], 'value', row['value']), ' ']
+        if not found:
             return []
-        head = ('candidate', 'stage', 'seed', 'score', 'value')
+        lines = tuple(
+            ((candidate,), (Label(str(stage + 1)),), (Label(score),), tuple(line))
+            for (candidate, stage, score), line in found.items()
+        )
+        head = ('candidate', 'stage', 'score', 'one number a seed')
         title = 'Last validation of each stage, on the images of its own config'
-        tables = (Table(title, head, tuple(lines)), *_paper_tables(results))
+        tables = (Table(title, head, lines), *_paper_tables(results))
         return [Section("The pre-trainings' own scores", tables, self.name)]
 
 

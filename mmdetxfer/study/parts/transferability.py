@@ -44,14 +44,17 @@ def _table(results: Results, one: Compared, target: str, rows: list[dict]) -> Ta
         lines.append(tuple(cells))
     found = _correlations(results, one, target, rows)
     if found:
-        values = [
+        values: list[Line] = [
             (Measured(row['id'], 'value', row['value'], 2, is_signed=True),)
-            for row in found
+            if (row := found.get(score))
+            else ('–',)
+            for score in SCORES
         ]
         lines.append((('rank correlation with fine-tuning',), *values))
     title = ('On ', Label(target), ', one number a seed')
     note = (
-        'All are the larger the better. The correlation is over candidates (means over '
+        'All are the larger the better; of fewer images than features there is no '
+        'H-score. The correlation is over candidates (means over '
         'seeds); of a few candidates it says little.',
     )
     return Table(
@@ -61,16 +64,16 @@ def _table(results: Results, one: Compared, target: str, rows: list[dict]) -> Ta
 
 def _correlations(
     results: Results, one: Compared, target: str, rows: list[dict]
-) -> list[dict]:
+) -> dict[str, dict]:
     """Return Spearman's rank correlations with the fine-tuned scores, as records."""
     from scipy.stats import spearmanr
 
     study = results.study
     if target not in study.targets:
-        return []
+        return {}
     tuned = results.transfers(target)
     if tuned is None:
-        return []
+        return {}
     score = DECIDING[study.targets[target].task]
     means = {
         row['candidate']: row['value']
@@ -79,33 +82,31 @@ def _correlations(
     }
     names = [name for name in one.seeds if name in means]
     if len(names) < 3:
-        return []
-    found = []
+        return {}
+    found = {}
     for place, kind in enumerate(SCORES):
-        cheap = [
-            np.mean(
-                [
-                    row['value']
-                    for row in rows
-                    if (row['candidate'], row['score']) == (name, kind)
-                ]
-            )
-            for name in names
-        ]
+        own: dict[str, list[float]] = {name: [] for name in names}
+        for row in rows:
+            if row['score'] == kind and row['candidate'] in own:
+                own[row['candidate']].append(row['value'])
+        if not all(own.values()):
+            continue
+        cheap = [np.mean(values) for values in own.values()]
         value = float(spearmanr(cheap, [means[name] for name in names]).statistic)
-        found.append(
-            dict(
-                schema=SCHEMA,
-                id=f'{study.name}/probes/rank_correlation/{target}-{place}',
-                kind='rank_correlation',
-                part='transferability',
-                target=target,
-                score=kind,
-                candidates=names,
-                value=value,
-            )
+        # Where one of both is the same of all candidates there is none.
+        if not np.isfinite(value):
+            continue
+        found[kind] = dict(
+            schema=SCHEMA,
+            id=f'{study.name}/probes/rank_correlation/{target}-{place}',
+            kind='rank_correlation',
+            part='transferability',
+            target=target,
+            score=kind,
+            candidates=names,
+            value=value,
         )
-    one.tables.setdefault('rank_correlation', [])
-    known = {row['id'] for row in one.tables['rank_correlation']}
-    one.tables['rank_correlation'] += [r for r in found if r['id'] not in known]
+    kept = one.tables.setdefault('rank_correlation', [])
+    known = {row['id'] for row in kept}
+    kept += [row for row in found.values() if row['id'] not in known]
     return found
