@@ -37,6 +37,7 @@ from mmdetxfer.feature_files import (
     FeatureManifest,
     is_whole,
     open_features,
+    remove_shard,
     write_shard,
 )
 from mmdetxfer.models.named_layers import NamedLayers
@@ -104,6 +105,10 @@ def extract_features(
         if report is not None:
             report(done, total)
     if _state_hash(model) != before:
+        # What a changed network gave must not count as whole the next time.
+        for shard in missing:
+            for key in wanted.layers:
+                remove_shard(out, key, shard)
         raise RuntimeError('the frozen network is not what it was at the beginning')
     seconds = time.monotonic() - begun
     return Extracted(len(missing), done, seconds, runner.batch_size)

@@ -122,6 +122,13 @@ def write_shard(folder: Path, layer: str, shard: int, features: np.ndarray) -> N
     write_text_atomically(sha256_path(path), f'{digest}  {path.name}\n')
 
 
+def remove_shard(folder: Path, layer: str, shard: int) -> None:
+    """Remove a shard and its hash, if they are there."""
+    path = shard_path(folder, layer, shard)
+    for one in (sha256_path(path), path):
+        one.unlink(missing_ok=True)
+
+
 def is_whole(folder: Path, layer: str, shard: int) -> bool:
     """Return whether a shard is there as it was written."""
     path = shard_path(folder, layer, shard)

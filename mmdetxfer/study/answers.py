@@ -1,5 +1,7 @@
 """The answer of a study in plain words, with its certainty; no claim from one seed."""
 
+from collections.abc import Mapping, Sequence
+
 from mmdetxfer.study.parts.part import difference_line, key_of, with_interval
 from mmdetxfer.study.report_check import labelled
 from mmdetxfer.study.results import DECIDING, Compared, Results
@@ -19,6 +21,7 @@ def answers(results: Results) -> list[Answer]:
         results: Of the study.
     """
     found = []
+    costs = {row['candidate']: row['multiply_adds'] for row in results.costs()}
     for name, target in results.study.targets.items():
         for share in results.study.target_fractions:
             question = _question(results, name, share)
@@ -29,7 +32,7 @@ def answers(results: Results) -> list[Answer]:
                     line = ('Its predictions cannot be compared; see what failed.',)
                 found.append(Answer(question, line, (), False, 'not measured'))
             else:
-                found.append(_answer(question, target.task, compared))
+                found.append(_answer(question, target.task, compared, costs))
     return found
 
 
@@ -41,7 +44,9 @@ def _question(results: Results, name: str, share: float) -> Text:
     return labelled(text)
 
 
-def _answer(question: Text, task: str, compared: Compared) -> Answer:
+def _answer(
+    question: Text, task: str, compared: Compared, costs: Mapping[str, float]
+) -> Answer:
     score = DECIDING[task]
     means = [
         row
@@ -100,14 +105,26 @@ def _answer(question: Text, task: str, compared: Compared) -> Answer:
             if name not in told_apart and name not in not_compared
         ]
         line.append(
-            f' {" and ".join(others)} cannot be told from it; shown to be worse: '
+            f' {_listed(others)} cannot be told from it; shown to be worse: '
             f'{", ".join(worse)}.'
         )
+        if all(name in costs for name in told_apart):
+            cheapest = min(told_apart, key=costs.__getitem__)
+            if costs[cheapest] < costs[told_apart[0]]:
+                line.append(
+                    f' The cheapest pre-training of these is that of {cheapest}.'
+                )
     less = compared.rows('differences', candidate=told_apart[0], score=score)
     less = [row for row in less if row.get('group', 'all') == 'all']
     if less:
         line += [f' Over {compared.baseline}: ', *difference_line(less[0]), '.']
     return Answer(question, tuple(line), _certainty(compared), True, section=section)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names in a sentence: a, b and c."""
+    *first, last = names
+    return f'{", ".join(first)} and {last}' if first else last
 
 
 def _of_one_seed(

@@ -12,7 +12,7 @@ from made_up_cells import make_cells, make_pets, results_of, study_of
 
 from mmdetxfer import plots
 from mmdetxfer.json_lines import write_json_lines
-from mmdetxfer.study.answers import answers
+from mmdetxfer.study.answers import _listed, answers
 from mmdetxfer.study.cells import Machine
 from mmdetxfer.study.parts.cost import CostPart
 from mmdetxfer.study.plan import planned
@@ -59,6 +59,19 @@ def test_several_may_be_the_best(config, tmp_path):
     found, text = answer_of(results_of(study_of(config), tmp_path, shares))
     assert found.is_claim
     assert 'cls cannot be told from it; shown to be worse: scratch.' in text
+    # One stage instead of two.
+    assert 'The cheapest pre-training of these is that of cls. Over cls' in text
+
+
+def test_the_best_is_not_named_as_the_cheapest_too(config, tmp_path):
+    """Nor are those that cost as much, and three are listed with commas."""
+    shares = dict(scratch=0.88, cls=0.9, det=0.3)
+    _, text = answer_of(results_of(study_of(config), tmp_path, shares))
+    assert 'Start from cls' in text and 'that of scratch.' in text
+    shares = dict(scratch=0.9, cls=0.88, det=0.3)
+    _, text = answer_of(results_of(study_of(config), tmp_path / 'b', shares))
+    assert 'Start from scratch' in text and 'cheapest' not in text
+    assert _listed(['a', 'b', 'c']) == 'a, b and c' and _listed(['a']) == 'a'
 
 
 def test_one_seed_makes_no_claim(config, tmp_path):

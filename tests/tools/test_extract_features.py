@@ -383,3 +383,6 @@ def test_a_network_that_changes_is_no_frozen_one(tmp_path):
     assert (done.num_shards, done.num_images, done.batch_size) == (2, 3, 2)
     with pytest.raises(RuntimeError, match='is not what it was at the beginning'):
         extract_features(toy(moves=True), *settings, tmp_path / 'b', 0)
+    # What it gave does not count.
+    done = extract_features(toy(), *settings, tmp_path / 'b', 0)
+    assert done.num_shards == 2
