@@ -102,12 +102,14 @@ class Plan:
         machine: Where it runs.
         cells: By key, what is needed before what needs it.
         uses: What they are.
+        changed: Data that are not what they were at the last look.
     """
 
     study: Study
     machine: Machine
     cells: dict[str, Cell] = field(default_factory=dict)
     uses: list[Use] = field(default_factory=list)
+    changed: list[Path] = field(default_factory=list)
 
     def folder(self, key: str) -> Path:
         """Return where a cell lies."""

@@ -50,7 +50,13 @@ def plan_of(args: Namespace) -> Plan:
     tasks = {task for part in parts for task in part.tasks}
     has_probes = any(part.needs_probes for part in parts)
     machine = Machine(device, world_size, args.work_dirs / 'cells')
-    return planned(study, machine, tuple(tasks), has_probes)
+    plan = planned(study, machine, tuple(tasks), has_probes)
+    for path in plan.changed:
+        _say(
+            f'{path}: not what it was at the last look, of which files that were added '
+            'are enough; cells that read it count as new'
+        )
+    return plan
 
 
 def study_dir(args: Namespace) -> Path:

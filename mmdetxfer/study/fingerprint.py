@@ -34,8 +34,7 @@ def fingerprint(root: Path, kept_in: Path | None = None) -> str:
     seen = _digest([str(VERSION), *(f'{n} {s} {t}' for n, s, t in entries)])
     path = None
     if kept_in is not None:
-        name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:24]
-        path = kept_in / f'{name}.json'
+        path = _kept_at(root, kept_in)
         known = _known(path)
         if known.get('seen') == seen:
             return known['fingerprint']
@@ -50,6 +49,21 @@ def fingerprint(root: Path, kept_in: Path | None = None) -> str:
         kept_in.mkdir(parents=True, exist_ok=True)
         write_text_atomically(path, json.dumps(dict(seen=seen, fingerprint=found)))
     return found
+
+
+def kept_fingerprint(root: Path, kept_in: Path) -> str | None:
+    """Return the fingerprint at the last look, None if there was none.
+
+    Args:
+        root: As for ``fingerprint``.
+        kept_in: Folder of known fingerprints.
+    """
+    return _known(_kept_at(root, kept_in)).get('fingerprint')
+
+
+def _kept_at(root: Path, kept_in: Path) -> Path:
+    name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:24]
+    return kept_in / f'{name}.json'
 
 
 def _is_known_by_size(name: str) -> bool:

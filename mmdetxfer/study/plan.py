@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdetxfer.study.cells import PRETRAIN, PROBE, TRANSFER, Cell, Machine, Plan, Use
-from mmdetxfer.study.fingerprint import UNKNOWN, fingerprint
+from mmdetxfer.study.fingerprint import UNKNOWN, fingerprint, kept_fingerprint
 from mmdetxfer.study.inputs import check_begins_without, data_of, weights_of
 from mmdetxfer.study.reading import TASKS, Options, Study, tried
 from mmdetxfer.study.resolved import (
@@ -284,7 +284,10 @@ class _Planner:
         """Return the fingerprint of data, made once."""
         if path not in self._fingerprints:
             kept = self.machine.cells.parent / 'fingerprints'
+            before = kept_fingerprint(path, kept)
             self._fingerprints[path] = fingerprint(path, kept)
+            if before not in (None, self._fingerprints[path]):
+                self.plan.changed.append(path)
         return self._fingerprints[path]
 
     def _file(self, file: str) -> str:

@@ -214,14 +214,14 @@ def test_one_that_is_not_compared_makes_no_claim_of_no_difference(tmp_path):
     """Of a, b with three seeds and c with one, a and b cannot be told apart."""
     seeds = dict(a=(0, 1, 2), b=(0, 1, 2), c=(0,))
     one = compared(tmp_path, ['a', 'b'], seeds)
-    assert not _answer('which?', 'classification', one).is_claim
+    assert not _answer('which?', 'classification', one, {}).is_claim
     one = compared(tmp_path, ['a'], seeds)
-    assert _answer('which?', 'classification', one).is_claim
+    assert _answer('which?', 'classification', one, {}).is_claim
 
 
 def test_a_score_that_is_not_defined_is_no_answer(tmp_path):
     one = compared(tmp_path, [], dict(a=(0, 1), b=(0, 1)), values=())
-    answer = _answer('which?', 'classification', one)
+    answer = _answer('which?', 'classification', one, {})
     assert answer.lacking == 'not measured' and 'not defined' in answer.line[0]
 
 
@@ -427,6 +427,30 @@ def test_a_study_is_looked_at_as_it_ran(tmp_path, monkeypatch, capsys, config):
     # A run is what its own command says.
     ask('run')
     assert seen[-1].machine.device == 'cpu'
+
+
+def test_a_plan_says_whose_data_have_changed(tmp_path, capsys):
+    """Not at the first look, nor when nothing has changed since."""
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data/list.txt').write_text('a')
+    own = tmp_path / 'own.py'
+    own.write_text(
+        "_data = dict(type='CustomDataset', "
+        f'data_root={str(tmp_path / "data")!r})\n'
+        'train_dataloader = dict(dataset=_data)\n'
+        "default_scope = 'mmpretrain'\nmodel = dict()\ntrain_cfg = dict(max_epochs=1)"
+    )
+    args = dict(config=study_file(tmp_path, own), cfg_options=None, command='plan')
+    args |= dict(work_dirs=tmp_path / 'w', gpus=0, launcher='none')
+    args |= dict(measure=False, graph=None)
+
+    def said():
+        commands.plan(Namespace(**args))
+        return 'not what it was at the last look' in capsys.readouterr().out
+
+    assert not said() and not said()
+    (tmp_path / 'data/more.txt').write_text('b')
+    assert said() and not said()
 
 
 def test_a_plan_says_what_is_unmeasured_and_not_here(tmp_path, capsys, config):
