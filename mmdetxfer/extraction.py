@@ -6,6 +6,7 @@ own preprocessor wants them, without padding; that the network is the same after
 statistics included, is proven by hashes.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,12 @@ from mmdetxfer.feature_files import (
     write_shard,
 )
 from mmdetxfer.models.named_layers import NamedLayers
+
+# Of a second stage the shared layers are layers.
+_PREDICTORS = re.compile(
+    r'(head|decode_head|auxiliary_head|bbox_head|mask_head)\.|'
+    r'roi_head\.(?!bbox_head\.(\d+\.)?shared_)'
+)
 
 
 @dataclass(frozen=True)
@@ -136,7 +143,7 @@ def extract_as_told(
             f'{args.batch_size} and {args.images_per_shard}'
         )
     init_default_scope(cfg.get('default_scope', 'mmengine'))
-    model = frozen_network(cfg, args.checkpoint, args.seed)
+    model = frozen_network(cfg, args.checkpoint, args.seed, _is_before_predictors)
     requests = requests_for(NamedLayers(model), args.layers, args.pooling, say)
     with DefaultScope.overwrite_default_scope(data.get('default_scope', 'mmpretrain')):
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
@@ -160,6 +167,11 @@ def extract_as_told(
     )
     settings = (args.num_workers, report, say)
     return extract_features(model, dataset, requests, wanted, args.out, *settings)
+
+
+def _is_before_predictors(name: str) -> bool:
+    """Whether layers depend on a tensor: those that predict come after all."""
+    return _PREDICTORS.match(name) is None
 
 
 def _class_names(dataset: Any, labels: Sequence[int]) -> tuple[str, ...]:

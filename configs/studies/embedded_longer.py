@@ -1,8 +1,8 @@
-"""Do the twin's answers change when all of its schedules are twice as long?
+"""Do the twin's answers change with schedules 1.7 to 2 times as long?
 
 The candidates, targets, trials and seeds of embedded_li2019.py with the schedules that
-the configs have by themselves: 21 and 42 epochs of classification, 4 of detection, 7
-epochs, 500 and 200 iterations of transfers.
+the configs have by themselves: 21 epochs of classification and 21 more, 4 of detection,
+7 epochs, 500 and 200 iterations of transfers.
 
 Command: python tools/study.py run configs/studies/embedded_longer.py
 Data: bash tools/quickstart.sh draws it
@@ -25,6 +25,8 @@ candidates = {
     'det': dict(stages=[dict(config=_det)]),
     'cls-det': dict(stages=[_cls, dict(config=_det.replace('c4c5_', 'c4c5-cls_'))]),
 }
+# Not measured.
+budget = dict(_delete_=True)
 _bare = dict(_delete_=True, load_from=None, custom_hooks=[])
 _as_configured = dict(_delete_=True)
 _iters = 'train_cfg.max_iters'

@@ -173,6 +173,8 @@ def _unfilled_keys(model: Any, state: dict, metadata: dict) -> list[str]:
                 load(child, own, inner)
 
     load(model, state, '')
+    # What a module takes out of the state it makes itself, such as tables of places.
+    missing = [key for key in missing if key not in state]
     # torch names the key somewhere in its sentence.
     return missing + [w for text in problems for w in re.findall(r'[\w.]*\w', text)]
 

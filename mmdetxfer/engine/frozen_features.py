@@ -87,10 +87,11 @@ def requests_for(
 def _is_of_others(name: str, names: Sequence[str]) -> bool:
     """Whether a network has not this layer, but others may."""
     kind = _OF_BACKBONES.fullmatch(name)
-    if kind is None:
+    if name in names or kind is None:
         return name not in names and _OF_HEADS.fullmatch(name) is not None
-    own = (_OF_BACKBONES.fullmatch(one) for one in names)
-    return all(one is None or one[1] != kind[1] for one in own)
+    # Blocks come before the stage that a transformer of blocks returns.
+    own = _OF_BACKBONES.fullmatch(names[0])
+    return own is None or own[1] != kind[1]
 
 
 def _pooling(size: int | str) -> int | str:

@@ -9,7 +9,7 @@
 
 - All have ``last``, the last of what the backbone returns, whatever it is called.
 
-A detector without such a second stage (one-stage, DETR) has none of the last, and
+A detector without such a second stage (one-stage, DETR) has no FC and ConvProj, and
 ``NamedLayers.names`` says which there are.
 
 Whatever a host's order is, channels come first; class tokens, and other tokens before

@@ -151,6 +151,8 @@ def draw_layers(scores: Sequence[dict], stem: Path) -> None:
     own = [
         row for row in scores if row['table'] == 'layers' and row['score'] == 'top-1'
     ]
+    # The last of each has a name, and so a place, of its own.
+    own = [row for row in own if not row['layer'].startswith('last ')] or own
     first: dict[str, str] = {}
     for row in own:
         first.setdefault(row['layer'].partition(' ')[0], row['layer'])

@@ -1,6 +1,6 @@
 """The answer of a study in plain words, with its certainty; no claim from one seed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mmdetxfer.study.parts.part import difference_line, key_of, with_interval
 from mmdetxfer.study.report_check import labelled
@@ -21,7 +21,6 @@ def answers(results: Results) -> list[Answer]:
         results: Of the study.
     """
     found = []
-    costs = {row['candidate']: row['multiply_adds'] for row in results.costs()}
     for name, target in results.study.targets.items():
         for share in results.study.target_fractions:
             question = _question(results, name, share)
@@ -32,7 +31,7 @@ def answers(results: Results) -> list[Answer]:
                     line = ('Its predictions cannot be compared; see what failed.',)
                 found.append(Answer(question, line, (), False, 'not measured'))
             else:
-                found.append(_answer(question, target.task, compared, costs))
+                found.append(_answer(question, target.task, compared, results))
     return found
 
 
@@ -44,9 +43,7 @@ def _question(results: Results, name: str, share: float) -> Text:
     return labelled(text)
 
 
-def _answer(
-    question: Text, task: str, compared: Compared, costs: Mapping[str, float]
-) -> Answer:
+def _answer(question: Text, task: str, compared: Compared, results: Results) -> Answer:
     score = DECIDING[task]
     means = [
         row
@@ -108,12 +105,10 @@ def _answer(
             f' {_listed(others)} cannot be told from it; shown to be worse: '
             f'{", ".join(worse)}.'
         )
-        if all(name in costs for name in told_apart):
-            cheapest = min(told_apart, key=costs.__getitem__)
-            if costs[cheapest] < costs[told_apart[0]]:
-                line.append(
-                    f' The cheapest pre-training of these is that of {cheapest}.'
-                )
+        costs = [results.cost_of(compared, name) for name in told_apart]
+        if None not in costs and min(costs) < costs[0]:
+            cheapest = told_apart[costs.index(min(costs))]
+            line.append(f' The cheapest of these to train is {cheapest}.')
     less = compared.rows('differences', candidate=told_apart[0], score=score)
     less = [row for row in less if row.get('group', 'all') == 'all']
     if less:

@@ -158,7 +158,7 @@ def _attempt(
         begun = time.time()
         try:
             code = _run(folder, launch, lock, halved)
-        except (UserError, OSError) as error:
+        except UserError as error:
             # Not as many GPUs, no srun: it was not begun.
             write_failure(folder, str(error))
             say(f'{folder}: failed: {error}')
@@ -231,14 +231,17 @@ def _run(folder: Path, launch: Launch, lock: Any, halved: bool) -> int:
     ):
         print(BEGUN, time.strftime('%Y-%m-%d %H:%M:%S'), file=log, flush=True)
         with _passed_on() as begun:
-            process = subprocess.Popen(
-                command,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=_environment(spec, visible),
-                pass_fds=[lock.fileno(), *(one.fileno() for one in held)],
-                start_new_session=True,
-            )
+            try:
+                process = subprocess.Popen(
+                    command,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=_environment(spec, visible),
+                    pass_fds=[lock.fileno(), *(one.fileno() for one in held)],
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise UserError(f'{command[0]} cannot be started: {error}') from error
             note_running(folder, process.pid)
             begun(process.pid)
             code = process.wait()

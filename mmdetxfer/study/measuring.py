@@ -59,7 +59,9 @@ def known_costs(plan: Plan, folder: Path) -> dict[str, Cost]:
         path = _place(plan, key, folder) / _FILE
         if path.is_file():
             one = json.loads(path.read_text())
-            ranks = plan.cells[key].content['world_size'] if one['are_shared'] else 1
+            ranks = (
+                plan.cells[key].content['world_size'] if one.get('are_shared') else 1
+            )
             iterations = math.ceil(one['iterations'] / ranks)
             seconds = one['start'] + one['seconds_per_iteration'] * iterations
             found[key] = Cost(seconds, one['megabytes'])

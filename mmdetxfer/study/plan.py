@@ -27,7 +27,7 @@ from mmdetxfer.text_files import sha256_of_file
 
 # Raised by hand when the numbers of a kind change though nothing in the key does. What
 # they depend on is below: packages of this repository whose change is a reason to ask.
-PROTOCOLS = {PRETRAIN: 1, TRANSFER: 1, PROBE: 3}
+PROTOCOLS = {PRETRAIN: 1, TRANSFER: 1, PROBE: 4}
 _TRAINED = (
     'checkpoints',
     'chips',
@@ -181,9 +181,11 @@ class _Planner:
         is_trial = trial is not None
         if is_trial:
             options |= trial
-        elif candidate.is_longer:
-            options |= own.longer
-        options |= own.fractions.get(share, {})
+        of_share = dict(own.fractions.get(share, {}))
+        longer = of_share.pop('longer', own.longer)
+        options |= of_share
+        if candidate.is_longer and not is_trial:
+            options |= longer
         if is_trial:
             options |= own.part
         options |= share_of_images(config_with(config, options), share)
@@ -286,7 +288,7 @@ class _Planner:
             kept = self.machine.cells.parent / 'fingerprints'
             before = kept_fingerprint(path, kept)
             self._fingerprints[path] = fingerprint(path, kept)
-            if before not in (None, self._fingerprints[path]):
+            if before not in (None, self._fingerprints[path]) and path.exists():
                 self.plan.changed.append(path)
         return self._fingerprints[path]
 

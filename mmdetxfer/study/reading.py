@@ -94,7 +94,8 @@ class Target:
         rest: Options to test on the rest of it.
         tta: Whether the test is ``--tta``.
         fractions: Options of a share of the train set, by the share; shares without
-            options keep the number of epochs or iterations.
+            options keep the number of epochs or iterations. Under 'longer' among them
+            stand those of the longer schedule.
         words: What it is, for readers.
         occlusion: Folder of occlusion labels (detection on VOC).
         widths: Of bands around boundaries (segmentation).
@@ -304,14 +305,12 @@ def _check_target(study: Study, name: str, target: Target, need: Any) -> None:
     )
     _check_clashes(name, target, need)
     if any(one.is_longer for one in study.candidates.values()):
-        both = sorted(
-            {k for one in target.fractions.values() for k in one} & {*target.longer}
-        )
+        shares = [one for one in target.fractions.values() if 'longer' not in one]
+        both = sorted({key for one in shares for key in one} & {*target.longer})
         need(
             not both,
-            f'{name}: fractions without what longer names, or no candidate that '
-            f'is_longer: with less data it would train no longer, got '
-            f'{", ".join(both)}',
+            f"{name}: 'longer' of its own in each of fractions that names what longer "
+            f'names, got {", ".join(both)} without',
         )
     is_chosen = {
         (one.tried_as or key) in target.chosen or 'all' in target.chosen

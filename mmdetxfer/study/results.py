@@ -264,6 +264,23 @@ class Results:
             ]
         return self._costs
 
+    def cost_of(self, one: Compared, candidate: str) -> float | None:
+        """Return the mean multiply-adds of a candidate's pre-training and transfers.
+
+        Args:
+            one: Of a target.
+            candidate: Its name.
+        """
+        (own,) = [r for r in self.costs() if r['candidate'] == candidate] or [None]
+        uses = self.done(
+            'final', candidate=candidate, target=one.target, share=one.share
+        )
+        costs = [self.heads[use.key].get('cost') for use in uses]
+        if own is None or not costs or not all(costs):
+            return None
+        transfers = sum(cost['multiply_adds'] for cost in costs) / len(costs)
+        return own['multiply_adds'] + transfers
+
     def _cost(self, candidate: str) -> dict | None:
         if self.study.candidates[candidate].as_configured:
             return None

@@ -151,10 +151,12 @@ class Run:
         cfg = config_with(self.spec['config'], options)
         if self.halved:
             options |= half_batch(cfg)
-        keeper = cfg.get('default_hooks', {}).get('checkpoint')
+        # mmengine's own, where a config says nothing of it.
+        usual = dict(type='CheckpointHook', interval=1)
+        keeper = (cfg.get('default_hooks') or {}).get('checkpoint', usual)
         if keeper is not None and keeper.get('max_keep_ckpts', -1) < 1:
             # The last one is what counts; the one before, should that be damaged.
-            options['default_hooks.checkpoint.max_keep_ckpts'] = 2
+            options['default_hooks.checkpoint'] = {**keeper, 'max_keep_ckpts': 2}
         hooks = [dict(one) for one in cfg.get('custom_hooks') or []]
         options['custom_hooks'] = [*hooks, dict(type='mmdetxfer.CostHook')]
         return options

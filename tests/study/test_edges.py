@@ -199,6 +199,9 @@ def test_weights_that_configs_name_are_not_for_free(tmp_path):
     assert [one['candidate'] for one in results.costs()] == ['scratch']
 
 
+NO_COSTS = Namespace(cost_of=lambda *_: None)
+
+
 def compared(tmp_path, told_apart, seeds, values=(0.5, 0.4, 0.3)):
     means = [
         dict(id=str(k), candidate=name, score='top-1', value=v, low=v, high=v)
@@ -214,14 +217,14 @@ def test_one_that_is_not_compared_makes_no_claim_of_no_difference(tmp_path):
     """Of a, b with three seeds and c with one, a and b cannot be told apart."""
     seeds = dict(a=(0, 1, 2), b=(0, 1, 2), c=(0,))
     one = compared(tmp_path, ['a', 'b'], seeds)
-    assert not _answer('which?', 'classification', one, {}).is_claim
+    assert not _answer('which?', 'classification', one, NO_COSTS).is_claim
     one = compared(tmp_path, ['a'], seeds)
-    assert _answer('which?', 'classification', one, {}).is_claim
+    assert _answer('which?', 'classification', one, NO_COSTS).is_claim
 
 
 def test_a_score_that_is_not_defined_is_no_answer(tmp_path):
     one = compared(tmp_path, [], dict(a=(0, 1), b=(0, 1)), values=())
-    answer = _answer('which?', 'classification', one, {})
+    answer = _answer('which?', 'classification', one, NO_COSTS)
     assert answer.lacking == 'not measured' and 'not defined' in answer.line[0]
 
 
@@ -451,6 +454,9 @@ def test_a_plan_says_whose_data_have_changed(tmp_path, capsys):
     assert not said() and not said()
     (tmp_path / 'data/more.txt').write_text('b')
     assert said() and not said()
+    # What is not there at all is told by other words.
+    (tmp_path / 'data').rename(tmp_path / 'elsewhere')
+    assert not said()
 
 
 def test_a_plan_says_what_is_unmeasured_and_not_here(tmp_path, capsys, config):

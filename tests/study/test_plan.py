@@ -336,6 +336,30 @@ def test_a_candidate_has_options_and_a_config_of_its_own(configs, tmp_path):
     assert (spec['config'], spec['options']) == (configs[1], dict(c=3))
 
 
+def test_a_longer_schedule_of_a_share_is_its_own(configs, tmp_path):
+    """Half of the images for 6 epochs, or 12; all of them for 3, or 5."""
+    key, study = 'train_cfg.max_epochs', study_of(configs)
+    longer = Candidate(network=configs[0], is_longer=True, tried_as='scratch')
+    study = replace(study, candidates={**study.candidates, 'longer': longer})
+    study = with_target(
+        study,
+        loaded={key: 3},
+        scratch={key: 3},
+        longer={key: 5},
+        fractions={0.5: {key: 6, 'longer': {key: 12}}},
+    )
+    plan = plan_of(replace(study, target_fractions=(0.5, 1.0)), tmp_path)
+    for name, share, epochs in (
+        ('scratch', 0.5, 6),
+        ('scratch', 1.0, 3),
+        ('longer', 0.5, 12),
+        ('longer', 1.0, 5),
+    ):
+        (use,) = plan.used('final', candidate=name, share=share)
+        options = plan.cells[use.key].spec['options']
+        assert options[key] == epochs and 'longer' not in options
+
+
 def test_shares_of_the_target_have_cells_and_options_of_their_own(configs, tmp_path):
     study = with_target(study_of(configs), fractions={0.5: {'train_cfg.max_epochs': 6}})
     plan = plan_of(replace(study, target_fractions=(0.5, 1.0)), tmp_path)

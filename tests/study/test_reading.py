@@ -100,7 +100,7 @@ def test_settings_are_those_of_the_target_or_those_that_were_chosen(tmp_path):
                 'targets.t.longer': {'x': 4, 'y': 2},
                 'targets.t.fractions': {0.1: {'x': 3}},
             },
-            'with less data it would train no longer, got x',
+            "'longer' of its own in each of fractions that names what longer names",
         ),
         ({'targets.t.part': {'lr': 3}}, 'part without what its settings name, got lr'),
         ({'targets.t.rest': {'lr': 3}}, 'rest without what its settings name, got lr'),

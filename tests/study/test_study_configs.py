@@ -134,13 +134,17 @@ def test_a_trial_is_scored_on_images_of_the_train_set_that_it_has_not_seen(plan)
 
 def test_a_longer_schedule_is_the_same_twice_as_long(plan):
     """Its length, and its steps to an epoch (two thirds of one are the paper's)."""
-    if not any(one.is_longer for one in plan.study.candidates.values()):
-        return
-    for target in plan.study.targets.values():
-        once = config_with(target.config, target.loaded)
-        twice = config_with(target.config, {**target.loaded, **target.longer})
-        assert twice.train_cfg.keys() == once.train_cfg.keys()
-        (length, *steps), (long, *late) = _lengths(once), _lengths(twice)
+    for use in plan.used('final'):
+        candidate = plan.study.candidates[use.candidate]
+        if not candidate.is_longer:
+            continue
+        place = dict(target=use.target, seed=use.seed, share=use.share)
+        (once,) = plan.used('final', candidate=candidate.tried_as, **place)
+        lengths = []
+        for key in (once.key, use.key):
+            spec = plan.cells[key].spec
+            lengths.append(_lengths(config_with(spec['config'], spec['options'])))
+        (length, *steps), (long, *late) = lengths
         assert long == 2 * length
         assert late == pytest.approx([2 * step for step in steps], abs=0.7)
 

@@ -9,6 +9,7 @@ import torch
 from mmdetxfer.errors import NonfiniteLossError, UserError
 from mmdetxfer.study.provenance import weights_hash
 from mmdetxfer.study.records import write_records
+from mmdetxfer.study.resolved import config_with
 from mmdetxfer.study.scores import mean_score
 from mmdetxfer.study.work import Run
 
@@ -95,19 +96,22 @@ def test_half_the_batch_is_trained_where_the_whole_one_had_no_memory(tmp_path):
 def test_a_training_keeps_two_checkpoints_unless_its_config_says_another_number(
     tmp_path,
 ):
-    """All by default, as -1 means; a config without that hook gets no half of one."""
-    key = 'default_hooks.checkpoint.max_keep_ckpts'
+    """All by default, as -1 means, also where a config says nothing of checkpoints."""
     hook = 'default_hooks = dict(checkpoint=dict(type="CheckpointHook"{}))\n'
     for text, number in (
         (hook.format(''), 2),
         (hook.format(', max_keep_ckpts=-1'), 2),
-        (hook.format(', max_keep_ckpts=5'), None),
-        ('default_hooks = dict()\n', None),
-        ('', None),
+        (hook.format(', max_keep_ckpts=5'), 5),
+        ('default_hooks = dict()\n', 2),
+        ('', 2),
+        ('default_hooks = dict(checkpoint=None)\n', None),
     ):
         config = tmp_path / f'{len(text)}.py'
         config.write_text(text + 'train_cfg = dict(max_epochs=1)\n')
-        assert run_of(tmp_path, config=str(config)).options().get(key) == number
+        options = run_of(tmp_path, config=str(config)).options()
+        found = config_with(str(config), options).default_hooks.checkpoint
+        assert (found and found.max_keep_ckpts) == number
+        assert found is None or found.type == 'CheckpointHook'
 
 
 def test_weights_have_the_hash_of_their_tensors_whatever_else_is_in_the_file(tmp_path):

@@ -60,14 +60,14 @@ def test_several_may_be_the_best(config, tmp_path):
     assert found.is_claim
     assert 'cls cannot be told from it; shown to be worse: scratch.' in text
     # One stage instead of two.
-    assert 'The cheapest pre-training of these is that of cls. Over cls' in text
+    assert 'The cheapest of these to train is cls. Over cls' in text
 
 
 def test_the_best_is_not_named_as_the_cheapest_too(config, tmp_path):
     """Nor are those that cost as much, and three are listed with commas."""
     shares = dict(scratch=0.88, cls=0.9, det=0.3)
     _, text = answer_of(results_of(study_of(config), tmp_path, shares))
-    assert 'Start from cls' in text and 'that of scratch.' in text
+    assert 'Start from cls' in text and 'to train is scratch.' in text
     shares = dict(scratch=0.9, cls=0.88, det=0.3)
     _, text = answer_of(results_of(study_of(config), tmp_path / 'b', shares))
     assert 'Start from scratch' in text and 'cheapest' not in text

@@ -1,5 +1,6 @@
 """tools/extract_features.py: the same whether killed or not, one rank or two."""
 
+import copy
 import os
 import re
 import signal
@@ -21,7 +22,7 @@ from mmdetxfer.engine.frozen_features import (
 )
 from mmdetxfer.engine.frozen_network import frozen_network
 from mmdetxfer.errors import UserError
-from mmdetxfer.extraction import extract_features
+from mmdetxfer.extraction import _is_before_predictors, extract_features
 from mmdetxfer.feature_files import load_features, read_manifest
 from mmdetxfer.models.named_layers import NamedLayers
 from mmdetxfer.predictions import load_predictions
@@ -300,6 +301,43 @@ def test_weights_of_another_depth_or_width_are_refused(tmp_path, changes, said):
         found = frozen_network(cfg, str(tmp_path / 'own.pth')).cpu().state_dict()
     for name, value in model.state_dict().items():
         torch.testing.assert_close(found[name], value, rtol=0, atol=0)
+
+
+def test_weights_that_differ_where_no_layer_is_are_taken(tmp_path):
+    """Another number of classes; a Swin V2, which makes its tables of places itself."""
+    swin = Config(
+        dict(
+            model=dict(
+                type='ImageClassifier',
+                backbone=dict(
+                    type='SwinTransformerV2',
+                    arch=dict(
+                        embed_dims=8,
+                        depths=[1, 1, 1, 1],
+                        num_heads=[1, 1, 1, 1],
+                        extra_norm_every_n_blocks=0,
+                    ),
+                    img_size=64,
+                    window_size=[4, 4, 4, 2],
+                ),
+                neck=dict(type='GlobalAveragePooling'),
+                head=dict(type='LinearClsHead', num_classes=3, in_channels=64),
+            )
+        )
+    )
+    for cfg in (Config.fromfile(CLS), swin):
+        with DefaultScope.overwrite_default_scope('mmpretrain'):
+            other = copy.deepcopy(cfg.model)
+            other.head.num_classes = 7
+            model = MODELS.build(other)
+            path = str(tmp_path / 'other.pth')
+            torch.save(dict(state_dict=model.state_dict()), path)
+            found = frozen_network(cfg, path, 0, _is_before_predictors).cpu()
+            for name, value in model.backbone.state_dict().items():
+                own = found.backbone.state_dict()[name]
+                torch.testing.assert_close(own, value, rtol=0, atol=0)
+            with pytest.raises(UserError, match=r'the shape \(7, \d+\), in the model'):
+                frozen_network(cfg, path)
 
 
 class TwoSizes(torch.nn.Module):

@@ -127,7 +127,7 @@ def probe(tools, place, *more, **how):
 
 
 def test_networks_of_two_kinds_are_compared_at_the_last_layer_of_each(tools, place):
-    """A residual network and a ConvNeXt: each has stages of its own names beside."""
+    """A residual network, a ConvNeXt and a ViT: each has names of its own beside."""
     (place / 'next.py').write_text(
         f"""_base_ = {str(CLASSIFIER)!r}
 model = dict(
@@ -141,15 +141,33 @@ model = dict(
 )
 """
     )
+    (place / 'vit.py').write_text(
+        f"""_base_ = {str(CLASSIFIER)!r}
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='VisionTransformer',
+        arch=dict(embed_dims=24, num_layers=2, num_heads=2, feedforward_channels=48),
+        img_size=64,
+        patch_size=16,
+        out_type='avg_featmap',
+    ),
+    neck=None,
+    head=dict(in_channels=24),
+)
+"""
+    )
     (place / 'plan.py').write_text(
         f"""
 seeds = [3]
 baseline = 'plain'
 candidates = dict(
-    plain=dict(config={str(CLASSIFIER)!r}), next=dict(config='next.py')
+    plain=dict(config={str(CLASSIFIER)!r}),
+    next=dict(config='next.py'),
+    vit=dict(config='vit.py'),
 )
 targets = dict(toy=dict(config='data.py'))
-layers = ['Conv5:1', 'stage4:1', 'last:1']
+layers = ['Conv5:1', 'stage4:1', 'block2:1', 'last:1']
 main_layer = 'last 1x1'
 strengths = [0.1, 10.0, 1000.0]
 shots = [1]
@@ -157,17 +175,19 @@ draws = 1
 """
     )
     printed = probe(tools, place)
-    assert 'has no stage4: left out; it has Conv2' in printed
-    assert 'has no Conv5: left out; it has stage4' in printed
+    assert 'has no stage4, block2: left out; it has Conv2' in printed
+    assert 'has no Conv5, block2: left out; it has stage4' in printed
+    assert 'has no Conv5, stage4: left out; it has block1, block2, stage2' in printed
     rows = rows_of(place / 'out', kind='score', table='layers', score='top-1')
     scores = {(row['candidate'], row['layer']): row['value'] for row in rows}
-    own = {('plain', 'Conv5 1x1'), ('next', 'stage4 1x1')}
-    both = {(name, 'last 1x1') for name in ('plain', 'next')}
-    assert scores.keys() == own | both
-    for name, layer in own:
+    own = {('plain', 'Conv5 1x1'), ('next', 'stage4 1x1'), ('vit', 'block2 1x1')}
+    last = {(name, 'last 1x1') for name in ('plain', 'next', 'vit')}
+    assert scores.keys() == own | last
+    # Of the third the last is normalised once more.
+    for name, layer in own - {('vit', 'block2 1x1')}:
         assert scores[name, layer] == scores[name, 'last 1x1']
     rows = rows_of(place / 'out', kind='score', table='probes', score='top-1')
-    assert {row['layer'] for row in rows} == {'last 1x1'} and len(rows) == 2
+    assert {row['layer'] for row in rows} == {'last 1x1'} and len(rows) == 3
 
 
 def test_an_h_score_is_of_more_images_than_features():

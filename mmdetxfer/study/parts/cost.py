@@ -23,7 +23,7 @@ class CostPart:
         blocks: list[Block] = [_table(results, costs)]
         for one in compared:
             if one.share == max(results.study.target_fractions):
-                blocks += _figure(results, one, costs)
+                blocks += _figure(results, one)
         return [Section('Score against cost', tuple(blocks), self.name)]
 
 
@@ -56,16 +56,7 @@ def _table(results: Results, costs: dict[str, dict]) -> Table:
     return Table('Cost of the pre-trainings', head, tuple(lines), note)
 
 
-def _transfer_cost(results: Results, one: Compared, name: str) -> float | None:
-    """Return the mean multiply-adds of transfers: a longer schedule costs more."""
-    uses = results.done('final', candidate=name, target=one.target, share=one.share)
-    costs = [results.heads[use.key].get('cost') for use in uses]
-    if not costs or not all(costs):
-        return None
-    return sum(cost['multiply_adds'] for cost in costs) / len(costs)
-
-
-def _figure(results: Results, one: Compared, costs: dict[str, dict]) -> list[Figure]:
+def _figure(results: Results, one: Compared) -> list[Figure]:
     from mmdetxfer.plots import CostPoint, draw_score_against_cost
 
     score = DECIDING[results.study.targets[one.target].task]
@@ -76,10 +67,9 @@ def _figure(results: Results, one: Compared, costs: dict[str, dict]) -> list[Fig
             for row in one.rows('means', candidate=name, score=score)
             if row.get('group', 'all') == 'all'
         ]
-        own = _transfer_cost(results, one, name)
-        if rows and name in costs and own is not None:
+        cost = results.cost_of(one, name)
+        if rows and cost is not None:
             ends = (rows[0]['low'], rows[0]['high'])
-            cost = costs[name]['multiply_adds'] + own
             points.append(CostPoint(name, cost, rows[0]['value'], *ends))
     if len(points) < 2:
         return []
