@@ -26,6 +26,8 @@ from mmdetxfer.study.locks import (
 from mmdetxfer.study.snakefile import Settings, prepare
 
 EXECUTORS = ('local', 'slurm')
+# Seconds until Snakemake, told to end, is killed; Slurm's jobs must be cancelled first.
+_PATIENCE = dict(local=5, slurm=60)
 
 
 def run(
@@ -148,7 +150,7 @@ def _ended_with_us(
             for key in plan.cells:
                 _end_own(plan.folder(key), process.pid, sent)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=5)
+                process.wait(timeout=_PATIENCE[executor])
         raise SystemExit(128 + number)
 
     with handled(stop):

@@ -12,6 +12,7 @@ import pytest
 from mmdetxfer.errors import UserError
 from mmdetxfer.study import cell, locks, running
 from mmdetxfer.study.cell import Launch, is_complete
+from mmdetxfer.study.cells import Plan
 from mmdetxfer.study.gpus import taken_gpus
 from mmdetxfer.study.locks import start_time, try_lock
 from mmdetxfer.study.logs import BEGUN, log_tail, num_attempts, reason_of
@@ -73,6 +74,31 @@ def test_a_termination_while_the_work_begins_ends_it(tmp_path):
         begun(process.pid)
     assert ended.value.code == 128 + signal.SIGTERM
     assert process.wait(timeout=5) < 0
+
+
+@pytest.mark.parametrize('executor', ['local', 'slurm'])
+def test_snakemake_has_the_time_to_cancel_what_slurm_runs(
+    tmp_path, monkeypatch, executor
+):
+    """It needs a second at an interrupt; a third of one passes, or up to 20."""
+    monkeypatch.setattr(running, '_PATIENCE', dict(local=0.3, slurm=20))
+    script = tmp_path / 'cancels.sh'
+    script.write_text(
+        "trap 'sleep 1; touch cancelled; exit' INT TERM\ntouch ready\n"
+        'while true; do sleep 0.05; done\n'
+    )
+    process = subprocess.Popen(
+        ['bash', script], cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE
+    )
+    while not (tmp_path / 'ready').exists():
+        pass
+    with (
+        pytest.raises(SystemExit),
+        running._ended_with_us(process, Plan(None, None), executor),
+    ):
+        os.kill(os.getpid(), signal.SIGTERM)
+    process.wait(timeout=10)
+    assert (tmp_path / 'cancelled').exists() == (executor == 'slurm')
 
 
 def command(launch, halved=False):
