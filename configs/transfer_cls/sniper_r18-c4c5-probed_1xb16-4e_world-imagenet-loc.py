@@ -8,7 +8,9 @@ this config. What the layers are called: mmdetxfer/models/named_layers.py.
 Command: python tools/train.py
 configs/transfer_cls/sniper_r18-c4c5-probed_1xb16-4e_world-imagenet-loc.py
 Data: bash tools/embedded_candidates.sh
-Expected: not measured yet.
+Expected: top-1 on 200 images of Caltech-256 after 1, 2, 3 and 4 epochs, seed 0: pooled
+Conv5 21.5, 32.5, 37.5 and 36.5, ConvProj 14.5, 24.0, 24.5 and 32.0, FC1 9.0, 14.0, 19.0
+and 26.0, FC2 12.0, 16.5, 20.0 and 24.5 (chance 10); 10 minutes on one busy core.
 """
 
 _base_ = '../sniper/sniper_r18-c4c5_1xb16-4e_world-imagenet-loc.py'
