@@ -14,6 +14,7 @@ from mmdetxfer.checkpoints.receipt import select
 from mmdetxfer.checkpoints.settle_convention import weights_named_in
 from mmdetxfer.installed_configs import config_path
 from mmdetxfer.probe_plan import read_plan
+from mmdetxfer.worlds import imagenet_loc
 from mmdetxfer.worlds.classification_sets import (
     write_caltech256,
     write_flowers102,
@@ -163,3 +164,20 @@ def test_all_maps_are_at_the_detectors_stride():
     with torch.no_grad():
         (found,) = model.backbone(torch.randn(1, 3, 224, 224))
     assert found.shape == (1, 2048, 14, 14)
+
+
+def test_the_probed_part_of_imagenet_loc_is_a_twentieth_and_has_boxes(tmp_path):
+    """Of 60 images three to learn from; of the test's all, with boxes and a class."""
+    imagenet_loc.write(tmp_path / 'ILSVRC', {'train': 60, 'val': 6}, 0)
+    cfg = Config.fromfile(FOLDER / 'probed_imagenet-loc.py')
+    for part, count in (('train', 3), ('test', 6)):
+        settings = cfg[f'{part}_dataloader'].dataset
+        inner = settings.get('dataset', settings)
+        inner.data_root = str(tmp_path / 'ILSVRC')
+        data = DATASETS.build(settings)
+        infos = [data.get_data_info(k) for k in range(len(data))]
+        assert len(infos) == count
+        for info in infos:
+            assert info['instances'] and info['gt_label'] >= 0
+            # What the share of the image is told by.
+            assert {'width', 'height'} <= info.keys()

@@ -59,6 +59,8 @@ targets = {
     )
     for name in ('caltech256', 'sun397', 'flowers102')
 }
+# Its images have boxes: accuracy against the number of instances and their share.
+targets['imagenet-loc'] = dict(config='configs/transfer_cls/probed_imagenet-loc.py')
 
 layers = [
     'Conv2',
