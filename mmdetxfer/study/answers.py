@@ -12,6 +12,7 @@ _WHAT = dict(
     segmentation='Segmentation',
     classification='Classification',
 )
+_CLEARLY_CHEAPER = 0.9  # times the cost of the best, which is not worth a word above
 
 
 def answers(results: Results) -> list[Answer]:
@@ -106,7 +107,7 @@ def _answer(question: Text, task: str, compared: Compared, results: Results) -> 
             f'{", ".join(worse)}.'
         )
         costs = [results.cost_of(compared, name) for name in told_apart]
-        if None not in costs and min(costs) < costs[0]:
+        if None not in costs and min(costs) < _CLEARLY_CHEAPER * costs[0]:
             cheapest = told_apart[costs.index(min(costs))]
             line.append(f' The cheapest of these to train is {cheapest}.')
     less = compared.rows('differences', candidate=told_apart[0], score=score)
