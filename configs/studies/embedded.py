@@ -11,7 +11,7 @@ configs/studies/embedded.py)
 Data: python tools/make_world.py --out work_dirs/world_source --size 2000 --formats
 imagenet_loc, and --out work_dirs/world_small --size small (tools/quickstart.sh does it)
 Expected: AP70, mIoU and top-1 with seed 0: scratch 0.028 0.223 0.620, cls 0.157 0.491
-0.695, cls-det 0.229 0.377 0.785; 19 minutes on two cores.
+0.695, cls-det 0.229 0.377 0.785; 16 to 19 minutes on two cores.
 """
 
 # About half of the schedules that the configs have, for less than twenty minutes.

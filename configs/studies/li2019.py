@@ -216,6 +216,10 @@ probes = dict(
 not_planned = {
     'Table 1, DCNv1 and DCNv2': 'they are other detectors, whose figures are cited',
     'Figures 3 to 7': 'they are about features, which a later part compares',
+    'Both tasks from scratch on identical samples, a control': (
+        'embedded_li2019.py has it; here the header of '
+        'configs/cls_pretrain/cls_r50_8xb32-100e_imagenet-loc.py says what to set'
+    ),
     "The paper's ResNet-101": (
         'its weights are for MXNet; configs/sniper has the network, and a file of '
         'converted weights can stand in for a stage'
