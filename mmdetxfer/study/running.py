@@ -49,6 +49,7 @@ def run(
     check(settings)
     _end_former(study_dir)
     prepare(plan, study_dir, settings, absent or {})
+    _heed_interrupts()
     with open(study_dir / 'snakemake.log', 'a') as log:
         process = subprocess.Popen(
             _snakemake(plan, settings),
@@ -65,6 +66,15 @@ def run(
                 time.sleep(0.5)
     watch()
     return process.returncode
+
+
+def _heed_interrupts() -> None:
+    """Take interrupts seriously, and let Snakemake do so.
+
+    What a shell begins in its background ignores them, and so does what that begins.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def check(settings: Settings) -> None:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -82,16 +83,23 @@ def test_snakemake_has_the_time_to_cancel_what_slurm_runs(
 ):
     """It needs a second at an interrupt; a third of one passes, or up to 20."""
     monkeypatch.setattr(running, '_PATIENCE', dict(local=0.3, slurm=20))
-    script = tmp_path / 'cancels.sh'
+    script = tmp_path / 'cancels.py'
     script.write_text(
-        "trap 'sleep 1; touch cancelled; exit' INT TERM\ntouch ready\n"
-        'while true; do sleep 0.05; done\n'
+        'import pathlib, signal, time\n'
+        'def cancel(*_):\n'
+        '    time.sleep(1)\n'
+        "    pathlib.Path('cancelled').touch()\n"
+        '    raise SystemExit\n'
+        'for one in (signal.SIGINT, signal.SIGTERM):\n'
+        '    signal.signal(one, cancel)\n'
+        "pathlib.Path('ready').touch()\n"
+        'time.sleep(60)\n'
     )
     process = subprocess.Popen(
-        ['bash', script], cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE
+        [sys.executable, script], cwd=tmp_path, start_new_session=True
     )
     while not (tmp_path / 'ready').exists():
-        pass
+        time.sleep(0.02)
     with (
         pytest.raises(SystemExit),
         running._ended_with_us(process, Plan(None, None), executor),
@@ -99,6 +107,21 @@ def test_snakemake_has_the_time_to_cancel_what_slurm_runs(
         os.kill(os.getpid(), signal.SIGTERM)
     process.wait(timeout=10)
     assert (tmp_path / 'cancelled').exists() == (executor == 'slurm')
+
+
+def test_snakemake_heeds_interrupts_in_the_background_of_a_shell_too():
+    """Where they are ignored, what is begun would ignore them as well."""
+    asked = 'import signal; print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)'
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    said = []
+    try:
+        for heeds in (False, True):
+            if heeds:
+                running._heed_interrupts()
+            said.append(subprocess.check_output([sys.executable, '-c', asked]))
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert [one.strip() for one in said] == [b'True', b'False']
 
 
 def command(launch, halved=False):
