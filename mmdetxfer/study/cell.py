@@ -12,11 +12,10 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 
 from mmdetxfer.errors import UserError, one_line_errors
 from mmdetxfer.study.cells import PROBE
+from mmdetxfer.study.environments import environment_of
 from mmdetxfer.study.files import (
     DONE,
     FAILED,
@@ -47,18 +47,11 @@ from mmdetxfer.study.logs import BEGUN, log_tail, reason_of
 from mmdetxfer.study.records import CELL, RECORDS, read_records
 from mmdetxfer.text_files import sha256_of_file, write_text_atomically
 
-_ROOT = Path(__file__).resolve().parents[2]
 _OUT_OF_MEMORY = (
     'out of memory',
     "can't allocate memory",
     'Cannot allocate memory',
     'MemoryError',
-)
-_MEMORY = dict(
-    # More is refused by glibc before 2.35, and all of it with it.
-    MALLOC_MMAP_THRESHOLD_=str(2**25),
-    MALLOC_TRIM_THRESHOLD_=str(2**31),
-    MALLOC_TOP_PAD_=str(2**26),
 )
 
 
@@ -236,7 +229,7 @@ def _run(folder: Path, launch: Launch, lock: Any, halved: bool) -> int:
                     command,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=_environment(spec, visible),
+                    env=environment_of(spec, visible),
                     pass_fds=[lock.fileno(), *(one.fileno() for one in held)],
                     start_new_session=True,
                 )
@@ -269,42 +262,6 @@ def _command(folder: Path, launch: Launch, halved: bool) -> list[str]:
         srun += [f'--cpus-per-task={cpus}'] if cpus else []
         return [*srun, sys.executable, '-u', *work]
     return [sys.executable, *work]
-
-
-def with_package(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which this package is found, installed or not.
-
-    Args:
-        environment: Any.
-    """
-    path = environment.get('PYTHONPATH')
-    own = f'{_ROOT}{os.pathsep}{path}' if path else str(_ROOT)
-    return {**environment, 'PYTHONPATH': own}
-
-
-def with_threads(environment: Mapping[str, str], threads: int) -> dict[str, str]:
-    """Return an environment in which a process has the threads of its key.
-
-    It keeps its memory too: glibc gives large tensors back to the system at every step
-    and takes them again, a tenth and more of the time of a training on a CPU.
-
-    Args:
-        environment: Any; what it says of memory stands.
-        threads: Of a training.
-    """
-    names = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS')
-    return {**_MEMORY, **environment, **dict.fromkeys(names, str(threads))}
-
-
-def _environment(spec: Mapping[str, Any], visible: str | None) -> dict[str, str]:
-    """Return the environment: the threads of the key, and a port that is free."""
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    own = dict(MASTER_PORT=str(port))
-    if visible is not None:
-        own['CUDA_VISIBLE_DEVICES'] = visible
-    return {**with_threads(with_package(os.environ), spec['threads']), **own}
 
 
 @contextlib.contextmanager

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdetxfer.study.cell import with_package, with_threads
 from mmdetxfer.study.cells import PROBE, Plan
+from mmdetxfer.study.environments import with_package, with_threads
 from mmdetxfer.study.logs import reason_of
 from mmdetxfer.study.states import state_of
 from mmdetxfer.text_files import write_text_atomically

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mmdetxfer.errors import UserError
-from mmdetxfer.study.cell import with_package
 from mmdetxfer.study.cells import Plan
+from mmdetxfer.study.environments import with_package
 from mmdetxfer.study.files import LOCK
 from mmdetxfer.study.locks import (
     end_group,

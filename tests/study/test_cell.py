@@ -11,7 +11,7 @@ import time
 import pytest
 
 from mmdetxfer.errors import UserError
-from mmdetxfer.study import cell, locks, running
+from mmdetxfer.study import cell, environments, locks, running
 from mmdetxfer.study.cell import Launch, is_complete
 from mmdetxfer.study.cells import Plan
 from mmdetxfer.study.gpus import taken_gpus
@@ -142,10 +142,10 @@ def test_one_process_or_one_for_each_gpu(tmp_path):
 
 
 def test_a_cell_runs_with_the_threads_of_its_key_and_a_free_port():
-    found = cell._environment(dict(threads=3), '0,1')
+    found = environments.environment_of(dict(threads=3), '0,1')
     assert found['OMP_NUM_THREADS'] == found['MKL_NUM_THREADS'] == '3'
     assert found['CUDA_VISIBLE_DEVICES'] == '0,1' and int(found['MASTER_PORT']) > 1023
-    assert found['PYTHONPATH'].split(os.pathsep)[0].endswith(str(cell._ROOT))
+    assert found['PYTHONPATH'].split(os.pathsep)[0].endswith(str(environments._ROOT))
 
 
 def test_two_cells_never_share_a_gpu(tmp_path, monkeypatch):
@@ -277,8 +277,8 @@ def test_what_works_for_us_is_ended(tmp_path):
 
 
 def test_work_has_its_threads_and_keeps_its_memory_unless_told_otherwise():
-    found = cell.with_threads({'OMP_NUM_THREADS': '9', 'A': 'b'}, 2)
+    found = environments.with_threads({'OMP_NUM_THREADS': '9', 'A': 'b'}, 2)
     assert (found['OMP_NUM_THREADS'], found['MKL_NUM_THREADS']) == ('2', '2')
     assert found['A'] == 'b' and int(found['MALLOC_TRIM_THRESHOLD_']) > 10**9
     own = {'MALLOC_TRIM_THRESHOLD_': '5'}
-    assert cell.with_threads(own, 1)['MALLOC_TRIM_THRESHOLD_'] == '5'
+    assert environments.with_threads(own, 1)['MALLOC_TRIM_THRESHOLD_'] == '5'
